@@ -1,0 +1,1 @@
+"""Sources -> licensed, deduplicated release."""

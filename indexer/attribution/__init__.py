@@ -1,0 +1,1 @@
+"""Candidates -> chains -> verified maximal spans -> ranked sources."""

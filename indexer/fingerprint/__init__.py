@@ -1,0 +1,1 @@
+"""Tokens -> winnowed k-gram fingerprints."""

@@ -1,0 +1,1 @@
+"""Licence categories, obligations and notice texts."""

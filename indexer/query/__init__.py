@@ -1,0 +1,1 @@
+"""The search language: text -> one tree, which each store translates."""

@@ -1,0 +1,1 @@
+"""Immutable segments on disk; FORMAT.md describes the bytes."""

@@ -1,0 +1,1 @@
+"""The HTTP API, its client, and the commands that ask questions."""
