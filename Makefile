@@ -1,0 +1,60 @@
+# Needs Python 3.11 or later and make; everything else goes into .venv. `make` alone lists what can be made.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# stamp -> the extras it stands for; pip's own settings (index, cache, certificates) are the user's
+EXTRAS_run := all
+EXTRAS_test := all,test
+EXTRAS_bench := bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench bench-quick reference chromium
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
+	@exec $(BIN)/wherefrom demo $(ARGS)
+
+test: $(VENV)/installed-test chromium ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
+	@failed=; \
+	$(MAKE) --no-print-directory lint || failed=yes; \
+	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
+	if [ "$$failed" ]; then echo "make test: lint or tests failed, see above" >&2; exit 1; fi
+
+lint: $(VENV)/installed-test ## ruff, its formatter, mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "not formatted as ruff format does it; run: $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary --strict --explicit-package-bases -p tests.bench
+	@echo "lint: nothing to say"
+
+bench: $(VENV)/installed-bench ## the whole workload, about 450 MB of real code (ARGS="--only wherefrom tantivy")
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-quick: $(VENV)/installed-bench ## a tenth of it, about two minutes once downloaded
+	@$(BIN)/python -m tests.bench --quick $(ARGS)
+
+reference: $(VENV)/installed-test ## write REFERENCE.md anew from the commands, settings and routes
+	@$(BIN)/python -m tests.reference_docs > REFERENCE.md.part && mv REFERENCE.md.part REFERENCE.md
+
+# Installed once for each change of what is needed. A .venv whose Python has gone is made anew.
+$(VENV)/installed-%: pyproject.toml constraints.txt
+	@$(BIN)/python -c '' 2>/dev/null || { \
+	  for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	  done; \
+	  if [ -z "$$python" ]; then echo "no Python 3.11 or later found on the PATH; install one (Debian: apt-get install python3 python3-venv)" >&2; exit 1; fi; \
+	  rm -rf $(VENV); $$python -m venv $(VENV) || { echo "$$python cannot make virtual environments (Debian: apt-get install python3-venv)" >&2; exit 1; }; \
+	}
+	@echo "installing wherefrom[$(EXTRAS_$*)] into $(VENV): a minute or two the first time" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS_$*)]'
+	@touch $@
+
+# The page's tests drive Debian's Chromium. Without root nothing is tried: the tests then say what is missing.
+chromium:
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "installing Debian's Chromium for the tests of the page" >&2; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null || true; \
+	fi

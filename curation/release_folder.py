@@ -1,0 +1,207 @@
+"""How does a folder of parquet files and a manifest appear all at once?
+
+It is written beside its place as `NAME.part` and renamed when complete. A run that was killed leaves `NAME.part`, which
+the next run removes; nobody reads it meanwhile.
+
+Not here: what is in the tables (`indexer.corpus`), what goes into the manifest (`curation.collect`, `curation.curate`).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from indexer.corpus import FILES_SCHEMA, RELEASE_FORMAT, REPOSITORIES_SCHEMA
+from indexer.errors import IndexLocked, InputError, OutOfSpace
+
+PART_BYTES = 256_000_000  # of text in one parquet file
+MANIFEST = "manifest.json"
+REPOSITORIES = "repositories.parquet"
+_LOCK = ".lock"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What has gone by so far."""
+
+    documents: int = 0
+    text_bytes: int = 0
+
+
+@contextmanager
+def new_folder(target: Path, force: bool) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `target` when the block ends well and is removed when it does not.
+
+    Raises InputError where something stands there already (with `force` only where Wherefrom did not make it), IndexLocked
+    where another run writes to the same place, OutOfSpace.
+    """
+    _check_free(target, force)
+    part = target.with_name(target.name + ".part")
+    part.mkdir(parents=True, exist_ok=True)
+    with _alone(part, target):
+        _restore(target)
+        try:
+            with _space_named(target):
+                yield part
+                _sync(part)
+                _put(part, target)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def write_files(folder: Path, batches: Iterable[pa.RecordBatch], totals: Totals) -> list[str]:
+    """Writes `files/part-00000.parquet` and so on, a row group a batch; returns their names. `totals` grows as it goes."""
+    (folder / "files").mkdir()
+    names: list[str] = []
+    writer: pq.ParquetWriter | None = None
+    part_ends = 0
+    try:
+        for batch in batches:
+            if writer is None or totals.text_bytes >= part_ends:
+                if writer is not None:
+                    writer.close()
+                names.append(f"files/part-{len(names):05d}.parquet")
+                writer = _writer(folder / names[-1], FILES_SCHEMA)
+                part_ends = totals.text_bytes + PART_BYTES
+            writer.write_batch(batch)
+            totals.documents += batch.num_rows
+            totals.text_bytes += text_bytes(batch)
+    finally:
+        if writer is not None:
+            writer.close()
+    return names
+
+
+def write_repositories(folder: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    """Writes `repositories.parquet`."""
+    with _writer(folder / REPOSITORIES, REPOSITORIES_SCHEMA) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def write_manifest(folder: Path, names: list[str], values: dict[str, Any]) -> dict[str, Any]:
+    """Writes `manifest.json`: the values given, the list of files, and the SHA-256 of each and of the repositories."""
+    hashes = {name: _sha256(folder / name) for name in [*names, REPOSITORIES]}
+    manifest = {"format": RELEASE_FORMAT, **values, "files": names, "sha256": hashes}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return manifest
+
+
+def text_bytes(batch: pa.RecordBatch) -> int:
+    """Bytes of UTF-8 in the content column. O(1)."""
+    content = batch.column("content")
+    offsets = pa.Array.from_buffers(pa.int64(), len(content) + 1, [None, content.buffers()[1]], offset=content.offset)
+    return int(offsets[-1].as_py() - offsets[0].as_py())
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, use_dictionary=_dictionaries(schema))
+
+
+def _dictionaries(schema: pa.Schema) -> list[str]:
+    """Contents and ids do not repeat: a dictionary of them would only cost."""
+    unique = {"content", "content_id", "cluster_id", "path", "url", "license_texts", "notice_texts"}
+    return [field.name for field in schema if field.name not in unique and pa.types.is_string(field.type)]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_free(target: Path, force: bool) -> None:
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if not target.exists():
+        return
+    if not force:
+        raise InputError(f"{target}: exists already; choose another name, or replace it with --force")
+    if not (target / MANIFEST).is_file():
+        raise InputError(f"{target}: not made by wherefrom (no {MANIFEST}), so --force does not replace it; choose another name")
+
+
+@contextmanager
+def _alone(part: Path, target: Path) -> Iterator[None]:
+    """Holds the right to write to `part`, and empties it; the kernel gives the right back when the process ends."""
+    with open(part / _LOCK, "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise IndexLocked(f"{target}: another run is writing it; wait for that to finish, or choose another name") from None
+        for leftover in part.iterdir():
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            elif leftover.name != _LOCK:
+                leftover.unlink()
+        yield
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(target.name + ".old")
+
+
+def _restore(target: Path) -> None:
+    """Undoes or ends a replacement that was interrupted between its two renames."""
+    old = _old(target)
+    if (old / MANIFEST).is_file():
+        if target.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(target)
+
+
+def _put(part: Path, target: Path) -> None:
+    (part / _LOCK).unlink()
+    old = _old(target)
+    if (target / MANIFEST).is_file():
+        target.rename(old)
+    part.rename(target)
+    _sync_one(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            _sync_one(Path(parent, name))
+        _sync_one(Path(parent))
+
+
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _space_named(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutOfSpace(_full(target)) from error
+    except sqlite3.OperationalError as error:
+        if "full" not in str(error):
+            raise
+        raise OutOfSpace(_full(target)) from error
+
+
+def _full(target: Path) -> str:
+    return f"{target}: no space left on the disk; free some and run again (what was begun has been removed)"

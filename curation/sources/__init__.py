@@ -1,0 +1,1 @@
+"""One module per kind of source: packages installed, folders, git, archives, parquet, The Stack."""

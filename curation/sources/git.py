@@ -1,0 +1,135 @@
+"""Which files does a git commit hold?
+
+    git:checkout/project                  HEAD of a local repository
+    git:https://github.com/OWNER/NAME     a shallow clone, thrown away at the end
+
+Only plumbing reads (`ls-tree`, `cat-file --batch`): no checkout, so no hook, filter or line-end conversion of the
+repository runs, and the bytes are those that were committed.
+
+Not here: files of a folder as they stand (`curation.sources.folder`).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from curation.languages import is_binary_name
+from curation.licence_texts import LegalTexts, is_legal_name, legal_texts
+from curation.metadata import github_repository
+from curation.origin import MAX_FILE_BYTES, Origin, Reading, Source, SourceFile
+from curation.package_licences import files_licence
+from curation.sources.git_plumbing import Blobs, run_git, shallow_clone
+from indexer.errors import InputError
+
+_URL = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_READ_BYTES = 1 << 20
+_LINK, _SUBMODULE = b"120000", b"160000"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of `git ls-tree -r -l`."""
+
+    mode: bytes
+    blob: str
+    size: int
+    path: str
+
+
+def git(location: str) -> Source:
+    """The source for HEAD of a repository. Raises InputError where there is no such folder."""
+    is_url = _URL.match(location) is not None
+    if not is_url and not Path(location).is_dir():
+        raise InputError(f"git:{location}: no such folder; name a local repository or a URL to clone")
+
+    def files(reading: Reading) -> Iterator[SourceFile]:
+        with tempfile.TemporaryDirectory(prefix="wherefrom-git-") as scratch:
+            repository = shallow_clone(location, Path(scratch)) if is_url else Path(location)
+            commit = run_git(repository, "rev-parse", "--verify", "HEAD^{commit}")
+            with _tree(repository, commit) as tree, Blobs(repository) as blobs:
+                texts = legal_texts(_legal_files(tree, blobs))
+                origin = _origin(location, location if is_url else _remote(repository), commit, texts)
+                yield from _files(_entries(tree), blobs, origin, reading)
+
+    return files
+
+
+@contextmanager
+def _tree(repository: Path, commit: str) -> Iterator[IO[bytes]]:
+    """The listing of a commit, kept in a file: it is read twice, and may be long."""
+    with tempfile.TemporaryFile() as listing:
+        run_git(repository, "ls-tree", "-r", "-l", "-z", "--full-tree", commit, output=listing)
+        yield listing
+
+
+def _entries(tree: IO[bytes]) -> Iterator[_Entry]:
+    tree.seek(0)
+    rest = b""
+    while data := tree.read(_READ_BYTES):
+        *lines, rest = (rest + data).split(b"\0")
+        for line in lines:
+            fields, _, path = line.partition(b"\t")
+            mode, _, blob, size = fields.split()
+            yield _Entry(mode, blob.decode(), int(size) if size.isdigit() else 0, path.decode("utf-8", "replace"))
+
+
+def _legal_files(tree: IO[bytes], blobs: Blobs) -> Iterator[tuple[str, bytes]]:
+    """Licence and notice files at the top and in LICENSES/."""
+    for entry in _entries(tree):
+        is_top = "/" not in entry.path.removeprefix("LICENSES/")
+        if is_top and is_legal_name(entry.path) and entry.mode not in (_LINK, _SUBMODULE) and entry.size <= MAX_FILE_BYTES:
+            yield entry.path, blobs.read(entry.blob)
+
+
+def _files(entries: Iterator[_Entry], blobs: Blobs, origin: Origin, reading: Reading) -> Iterator[SourceFile]:
+    for entry in entries:
+        if reason := _reason_to_skip(entry):
+            reading.skip(reason)
+            continue
+        content = blobs.read(entry.blob)
+        if content.startswith(_LFS_POINTER):
+            reading.skip("lfs_pointer")
+        else:
+            # the object's own id where objects are SHA-1, which is what `content_id` means
+            yield SourceFile(origin, entry.path, content, content_id=entry.blob)
+
+
+def _reason_to_skip(entry: _Entry) -> str | None:
+    if entry.mode in (_LINK, _SUBMODULE):
+        return "link" if entry.mode == _LINK else "submodule"
+    if is_binary_name(entry.path):
+        return "binary"
+    return "too_large" if entry.size > MAX_FILE_BYTES else None
+
+
+def _origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> Origin:
+    github = github_repository(url) if url else None
+    page = "https://github.com/" + "/".join(github) if github else None
+    name = (url or str(Path(location).resolve())).rstrip("/").removesuffix("/.git")
+    return Origin(
+        repository="/".join(github) if github else re.split(r"[/:]", name)[-1].removesuffix(".git") or "repository",
+        source="git",
+        licence=files_licence(texts),
+        owner=github[0] if github else None,
+        commit=commit,
+        purl=f"pkg:github/{'/'.join(github).lower()}@{commit}" if github else None,
+        project_url=page,
+        link=f"{page}/blob/{commit}/{{path}}" if page else None,
+        url=f"{page}/tree/{commit}" if page else None,
+        texts=texts,
+    )
+
+
+def _remote(repository: Path) -> str | None:
+    """The URL of `origin`, None where there is none."""
+    try:
+        return run_git(repository, "config", "--get", "remote.origin.url") or None
+    except InputError:
+        return None

@@ -1,0 +1,103 @@
+"""Which documents share fingerprints with this text, and where in them? Groups of hits on neighbouring diagonals.
+
+A document counts by its best local group and not by the sum over the text: a snippet inside other code would lose otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.attribution import kernels
+from indexer.attribution.query import Query
+from indexer.fingerprint.spec import SPEC, Channel
+from indexer.fingerprint.winnow import Fingerprints
+from indexer.segment.segment import Segment
+
+TOLERANCE = 40  # tokens between neighbouring diagonals of one group: an edited line or two
+MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A document of a segment, and its tokens [begin, end) that may match; `prints` says which fingerprints of the text hit."""
+
+    segment: int
+    doc: int
+    begin: int
+    end: int
+    score: float
+    prints: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What the index holds of a text's fingerprints, those of the exact channel first.
+
+    `counts` int64 (prints,): postings of each; `weights` float64 (prints,): its rarity in bits; `cut`: a list was not read whole.
+    """
+
+    candidates: list[Candidate]
+    counts: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    cut: bool
+
+
+def find(segments: Sequence[Segment], query: Query, removed: Sequence[NDArray[np.bool_] | None] = ()) -> Hits:
+    """Candidates, best first; ties by segment and document number. About 0.1 ms for 40 lines."""
+    channels = ((SPEC.exact, query.exact_prints), (SPEC.renamed, query.renamed_prints))
+    looked_up = [[segment.look_up(channel, prints.keys, MOST_POSTINGS) for channel, prints in channels] for segment in segments]
+    counts = np.concatenate([sum((found[c].counts for found in looked_up), np.zeros(len(prints), np.int64)) for c, (_, prints) in enumerate(channels)])
+    documents = sum(segment.documents for segment in segments)
+    weights = np.log2(1 + documents / np.maximum(counts, 1)) * (counts > 0)
+    same = _first_of_value(channels)
+    found: list[Candidate] = []
+    for s, segment in enumerate(segments):
+        shift = np.repeat([0, len(query.exact_prints)], [len(looked_up[s][0].queries), len(looked_up[s][1].queries)])
+        prints = np.concatenate([hits.queries for hits in looked_up[s]]) + shift
+        positions = np.concatenate([hits.positions for hits in looked_up[s]])
+        found += _group(s, segment, query, same, prints, positions, weights)
+    found.sort(key=lambda candidate: (-candidate.score, candidate.segment, candidate.doc))
+    return Hits(found, counts, weights, any(hits.cut for pair in looked_up for hits in pair))
+
+
+def _first_of_value(channels: Sequence[tuple[Channel, Fingerprints]]) -> NDArray[np.int64]:
+    """For each fingerprint of the text, the first one with its value: a repeated one counts once."""
+    firsts, base = [], 0
+    for _, prints in channels:
+        _, first, inverse = np.unique(prints.values, return_index=True, return_inverse=True)
+        firsts.append(first[inverse] + base)
+        base += len(prints)
+    return np.concatenate(firsts).astype(np.int64)
+
+
+def _group(
+    number: int,
+    segment: Segment,
+    query: Query,
+    same: NDArray[np.int64],
+    prints: NDArray[np.int64],
+    positions: NDArray[np.uint64],
+    weights: NDArray[np.float64],
+) -> list[Candidate]:
+    if not len(prints):
+        return []
+    order = np.argsort(positions, kind="stable")
+    prints, positions = prints[order], positions[order]
+    docs = segment.documents_of(positions)
+    in_query = np.concatenate((query.exact_prints.positions, query.renamed_prints.positions))[prints]
+    diagonals = positions.astype(np.int64) - in_query
+    order = np.lexsort((diagonals, docs))
+    docs, diagonals, prints = docs[order], diagonals[order], prints[order]
+    begins, ends, scores = np.empty(len(docs), np.int64), np.empty(len(docs), np.int64), np.empty(len(docs), np.float64)
+    n = kernels.cluster(docs, diagonals, same[prints], weights, TOLERANCE, np.zeros(len(weights), np.int64), begins, ends, scores)
+    groups = []
+    for begin, end, score in zip(begins[:n].tolist(), ends[:n].tolist(), scores[:n].tolist(), strict=True):
+        held = frozenset(prints[begin:end].tolist())
+        groups.append(
+            Candidate(number, int(docs[begin]), int(diagonals[begin]), int(diagonals[end - 1]) + len(query.tokens), float(score), held)
+        )
+    return groups

@@ -1,0 +1,177 @@
+"""Which stretches of a candidate's text really are in the text asked about? Maximal runs, compared byte by byte, and chains of them.
+
+Every run of a k-gram or more between the two is found, not only those that an index posting points at, so repeats and edits cost
+nothing; nothing is reported on the word of a hash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, SpanKind
+from indexer.attribution import kernels
+from indexer.attribution.query import Grams, Query, kgrams
+from indexer.fingerprint.spec import SPEC, Channel
+from indexer.segment.segment import Region, Segment
+from indexer.text.tokens import Renamed, Tokens, rename, tokenize
+
+PADDING = 64  # tokens beyond the hits that are compared too
+LONGEST_GAP = 200  # tokens between two runs of one chain
+MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
+MOST_RUNS = 4096  # found between a text and one candidate
+MOST_CHAINED = 96  # of them, the longest, that are chained
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Tokens [begin, end) of the text that stand at tokens [other, other_end) of the document's region."""
+
+    begin: int
+    end: int
+    other: int
+    other_end: int
+    kind: SpanKind
+
+    @property
+    def tokens(self) -> int:
+        """Its length in the text."""
+        return self.end - self.begin
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the run alone is a finding."""
+        return self.tokens >= (GUARANTEE_TOKENS if self.kind == "exact" else GUARANTEE_TOKENS_RENAMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A region of a document, tokenized, and the chains of runs found in it, heaviest first."""
+
+    region: Region
+    tokens: Tokens
+    chains: tuple[tuple[Run, ...], ...]
+
+
+class Comparer:
+    """Compares one text with many regions: the text's k-gram tables are made once, scratch arrays are kept."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._exact = _table(query.tokens.hashes, SPEC.exact)
+        self._renamed = _table(query.renamed.codes, SPEC.renamed)
+        self._out = np.empty((4, MOST_RUNS), np.int64)
+        size = 1 << max(6, (2 * len(query.renamed) + 2).bit_length())
+        self._tables, self._stamps = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64)
+
+    def compare(self, segment: Segment, doc: int, begin: int, end: int) -> Compared:
+        """Chains between the text and tokens [begin, end) of a segment's document. Cost: unpacking, tokenizing, comparing them."""
+        first, last = segment.token_range(doc)
+        begin, end = max(first, begin - PADDING), min(last, end + PADDING)
+        region = segment.region(doc, begin, end)
+        tokens = tokenize(np.frombuffer(region.data, np.uint8))
+        renamed = rename(tokens)
+        low, high = begin - region.first_token, min(len(tokens), end - region.first_token)
+        runs = self._exact_runs(tokens, low, high)
+        runs = settle(runs, self._renamed_runs(tokens, renamed, low, high))
+        return Compared(region, tokens, tuple(chains(runs)))
+
+    def _exact_runs(self, tokens: Tokens, low: int, high: int) -> list[Run]:
+        mine, codes = self._query.tokens, tokens.hashes[low:high]
+        grams = kgrams(codes, SPEC.exact)
+        covered = np.zeros(len(mine) + len(codes) + 1, np.int64)
+        out = self._out
+        n = kernels.find_exact(
+            mine.hashes, self._exact.hashes, self._exact.heads, self._exact.following, codes, grams, MOST_PLACES, covered, *out[:3]
+        )
+        runs = []
+        for a, b, length in out[:3, : n if n >= 0 else MOST_RUNS].T.tolist():
+            same = kernels.same_bytes(mine.data, mine.starts, mine.ends, tokens.data, tokens.starts, tokens.ends, a, b + low, length)
+            if same >= SPEC.exact.k:
+                runs.append(Run(a, a + same, b + low, b + low + same, "exact"))
+        return runs
+
+    def _renamed_runs(self, tokens: Tokens, renamed: Renamed, low: int, high: int) -> list[Run]:
+        mine = self._query.renamed
+        first, stop = np.searchsorted(renamed.tokens, [low, high]).tolist()
+        codes = renamed.codes[first:stop]
+        grams = kgrams(codes, SPEC.renamed)
+        covered = np.zeros(len(mine) + len(codes) + 1, np.int64)
+        out, table = self._out, self._renamed
+        n = kernels.find_renamed(
+            mine.codes, table.hashes, table.heads, table.following, codes, grams, SPEC.renamed.k, MOST_PLACES, covered,
+            self._tables, self._stamps, *out,
+        )  # fmt: skip
+        self._stamps[:] = 0
+        ends, other_ends = np.append(mine.tokens, len(self._query.tokens)), np.append(renamed.tokens, len(tokens))
+        return [
+            Run(int(ends[a]), int(ends[a + length]), int(other_ends[b + first]), int(other_ends[b + first + length]), "renamed")
+            for a, b, length, changed in out[:, : n if n >= 0 else MOST_RUNS].T.tolist()
+            if changed and length >= GUARANTEE_TOKENS_RENAMED
+        ]
+
+
+def _table(codes: NDArray[np.uint64], channel: Channel) -> Grams:
+    hashes = kgrams(codes, channel)
+    heads = np.full(1 << max(4, (2 * len(hashes)).bit_length()), -1, np.int32)
+    following = np.empty(len(hashes), np.int32)
+    kernels.chain_grams(hashes, heads, following)
+    return Grams(hashes, heads, following)
+
+
+def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
+    """Exact runs, and renamed ones at least half of whose text no exact run of theirs explains; the exact runs inside those go."""
+    kept = []
+    for run in renamed:
+        inside = [e for e in exact if run.begin <= e.begin and e.end <= run.end and run.other <= e.other and e.other_end <= run.other_end]
+        explained = sum(e.tokens for e in inside if e.tokens >= GUARANTEE_TOKENS)
+        if explained * 2 < run.tokens:
+            kept.append(run)
+            exact = [e for e in exact if e not in inside]
+    return exact + kept
+
+
+def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
+    """Runs grouped into chains that advance in both texts, heaviest first; a chain holds at least one run that is a finding alone.
+
+    Overlapping runs of a chain are cut at the seam. A run is in one chain only.
+    """
+    left = sorted(sorted(runs, key=lambda run: -run.tokens)[:MOST_CHAINED], key=lambda run: (run.begin, run.other))
+    found = []
+    while any(run.suffices for run in left):
+        chain = _best_chain(left)
+        if not any(run.suffices for run in chain):
+            break
+        found.append(_trimmed(chain))
+        taken = set(chain)
+        hull = (min(run.other for run in chain), max(run.other_end for run in chain))
+        left = [run for run in left if run not in taken and (run.other >= hull[1] or run.other_end <= hull[0])]
+    return found
+
+
+def _best_chain(runs: list[Run]) -> list[Run]:
+    edges = np.array([(run.begin, run.end, run.other, run.other_end) for run in runs], np.int64).T
+    previous, totals = np.empty(len(runs), np.int64), np.empty(len(runs), np.float64)
+    weights = np.array([run.tokens for run in runs], np.float64)
+    last = kernels.best_chain(*np.ascontiguousarray(edges), weights, LONGEST_GAP, previous, totals)
+    chain = []
+    while last >= 0:
+        chain.append(runs[last])
+        last = int(previous[last])
+    return chain[::-1]
+
+
+def _trimmed(chain: list[Run]) -> tuple[Run, ...]:
+    """The chain with overlaps cut from the shorter neighbour, and without fragments that this leaves too short to mean anything."""
+    out: list[Run] = []
+    for run in chain:
+        if out:
+            overlap = max(0, out[-1].end - run.begin, out[-1].other_end - run.other)
+            if overlap and run.tokens >= out[-1].tokens:
+                out[-1] = replace(out[-1], end=out[-1].end - overlap, other_end=out[-1].other_end - overlap)
+            elif overlap:
+                run = replace(run, begin=run.begin + overlap, other=run.other + overlap)  # noqa: PLW2901
+        out.append(run)
+    return tuple(run for run in out if run.tokens >= SPEC.exact.k)

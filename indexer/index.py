@@ -1,0 +1,199 @@
+"""An index in a folder, as its users hold it: membership, attribution, search, documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.answers import (
+    GUARANTEE_TOKENS_MEMBERSHIP,
+    OFFSET_UNITS,
+    Attribution,
+    Document,
+    Extent,
+    IndexInfo,
+    Membership,
+    OffsetUnit,
+    RepositoryPage,
+    SearchPage,
+    SpanKind,
+    Verification,
+)
+from indexer.attribution.attribute import Ask, attribute
+from indexer.attribution.offsets import Offsets
+from indexer.attribution.query import as_utf8
+from indexer.bloom import membership
+from indexer.errors import DocumentNotFound, InputError
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import fingerprint_exact
+from indexer.stores.local.manifest import Manifest
+from indexer.stores.local.search import repository_page, search_page
+from indexer.stores.local.snapshot import Snapshot
+from indexer.text.tokens import tokenize
+
+DEFAULT_MIN_TOKENS = GUARANTEE_TOKENS_MEMBERSHIP
+
+
+class Index:
+    """An opened index folder. Threads may share it; `refresh` follows a generation that was written since."""
+
+    def __init__(self, location: str, snapshot: Snapshot) -> None:
+        self.location = location
+        self._snapshot = snapshot
+
+    @classmethod
+    def open(cls, location: str | Path) -> Index:
+        """Opens an index folder. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(1); maps the files."""
+        return cls(str(location), Snapshot.open(Path(location)))
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the files; memory maps end when the last answer that uses them is gone."""
+
+    def refresh(self) -> None:
+        """Follows a new generation, if there is one."""
+        if Manifest.read(Path(self.location)).info.generation != self.info.generation:
+            self._snapshot = Snapshot.open(Path(self.location))
+
+    @property
+    def info(self) -> IndexInfo:
+        """Name, version, date, generation, spec, number of documents."""
+        return self._snapshot.manifest.info
+
+    def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
+        """Whether the text is in the corpus, by the filter alone. Raises InputError for a bad option."""
+        _check_unit(offset_unit)
+        snapshot = self._snapshot
+        least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
+        if least < 1:
+            raise InputError(f"min_tokens is {least}; it must be at least 1")
+        data = np.frombuffer(as_utf8(text), np.uint8)
+        tokens = tokenize(data)
+        prints = fingerprint_exact(tokens, SPEC.exact, capped=False)
+        hits = np.zeros(len(prints), np.bool_)
+        for bloom in snapshot.filters:
+            hits |= bloom.may_contain(prints.values)
+        found = membership.runs(hits, prints.positions, len(tokens), SPEC.exact)
+        longest = max((run.reach for run in found), default=0)
+        long_enough = [run for run in found if run.reach >= least]
+        offsets = Offsets.of(data, offset_unit)
+        extents = tuple(
+            Extent(offsets.offset(int(tokens.starts[run.begin])), offsets.offset(int(tokens.ends[run.end - 1]))) for run in long_enough
+        )
+        too_short = len(tokens) < GUARANTEE_TOKENS_MEMBERSHIP
+        look_up = 1 - float(np.prod([1 - bloom.false_positive_rate for bloom in snapshot.filters]))
+        rate = membership.answer_rate(prints.values, prints.positions.tolist(), len(tokens), SPEC.exact, least, look_up)
+        return Membership(
+            status="found" if long_enough else "too_short" if too_short else "none",
+            tokens=len(tokens),
+            guarantee_tokens=GUARANTEE_TOKENS_MEMBERSHIP,
+            member=bool(long_enough),
+            longest_run=longest,
+            coverage=round(sum(run.end - run.begin for run in long_enough) / max(1, len(tokens)), 4),
+            spans=extents,
+            false_positive_rate=rate,
+            offset_unit=offset_unit,
+            index=self.info,
+        )
+
+    def membership_many(
+        self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
+    ) -> list[Membership]:
+        """`membership` of each text, in order, on all cores."""
+        return _spread(lambda text: self.membership(text, offset_unit=offset_unit, min_tokens=min_tokens), texts)
+
+    def attribute(
+        self,
+        text: str | bytes,
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        timeout_ms: int | None = None,
+    ) -> Attribution:
+        """Where the text comes from: verified spans, ranked sources, licences, notice. Raises InputError for a bad option."""
+        _check_unit(offset_unit)
+        if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
+            raise InputError(
+                f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1"
+            )
+        wanted: tuple[SpanKind, ...] = ("exact", "renamed") if kinds is None else tuple(kinds)
+        if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
+            raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
+        snapshot = self._snapshot
+        return attribute(snapshot.segments, snapshot.manifest.info, text, Ask(offset_unit, limit, wanted, sensitivity, timeout_ms))
+
+    def attribute_many(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        timeout_ms: int | None = None,
+    ) -> list[Attribution]:
+        """`attribute` of each text, in order, on all cores."""
+        return _spread(
+            lambda text: self.attribute(
+                text, offset_unit=offset_unit, limit=limit, kinds=kinds, sensitivity=sensitivity, timeout_ms=timeout_ms
+            ),
+            texts,
+        )
+
+    def document(self, document_id: str) -> Document:
+        """A document with its content. Raises DocumentNotFound."""
+        for segment in self._snapshot.segments:
+            doc = segment.find(document_id)
+            if doc is not None:
+                row = segment.row(doc) | {"content": segment.content(doc).decode("utf-8", "replace")}
+                return Document(**(row | {"licenses": tuple(row["licenses"])}))
+        raise DocumentNotFound(f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them")
+
+    def search(
+        self,
+        query: str,
+        *,
+        language: str | None = None,
+        license: str | None = None,  # noqa: A002 - the field's name
+        repository: str | None = None,
+        owner: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """Documents that a query of the search language finds, best first. Raises QueryError, InputError for a bad cursor."""
+        filters = {"language": language, "license": license, "repository": repository, "owner": owner}
+        return search_page(self._snapshot, query, filters, limit, cursor)
+
+    def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
+        """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError for a bad cursor."""
+        return repository_page(self._snapshot, owner, limit, cursor)
+
+    def describe(self) -> dict[str, Any]:
+        """What the index holds and how many bytes each part takes."""
+        return self._snapshot.describe()
+
+    def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
+        """Reads every byte and compares it with its checksum; `progress(bytes)`."""
+        return self._snapshot.verify(progress)
+
+
+def _check_unit(unit: str) -> None:
+    if unit not in OFFSET_UNITS:
+        raise InputError(f"offset_unit is {unit!r}; it takes {', '.join(OFFSET_UNITS)}")
+
+
+def _spread(work: Callable[[str | bytes], Any], items: Iterable[str | bytes]) -> list[Any]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, items))

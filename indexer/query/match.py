@@ -1,0 +1,123 @@
+"""Where in a text is what a query asks for? The same rules as the index, applied to one document.
+
+Not here: choosing what to show (`indexer.query.highlight`), asking a store (`indexer.stores`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word
+from indexer.text.words import WORD, indexed_form, lower, part_spans, searchable_parts
+
+_WORD_CHARACTER = "[^" + WORD.pattern[2:-2] + "]"  # WORD is a negated class with a plus: its one character
+_GAP = "[" + WORD.pattern[2:-2] + "]+"
+_CACHED = 256
+
+
+def spans(content: str, leaf: Word | Phrase) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whole) of each place that a word or phrase matches, in order, in code points; `whole` is False for parts."""
+    if isinstance(leaf, Phrase):
+        for found in _phrase_pattern(leaf).finditer(content):
+            yield *found.span(), True
+    else:
+        yield from _word_spans(content, leaf)
+
+
+def matches_literals(content: str, tree: Node) -> bool:
+    """False where the text shows that the query does not hold, because a quoted literal is not there as it was written.
+
+    White space of any length counts as one space, letter case does not count. Fields cannot be judged from a text and
+    count as the store found them. Linear in the content for each word, phrase and literal of the query.
+    """
+    return _holds(content, tree) is not False
+
+
+def _holds(content: str, tree: Node) -> bool | None:
+    """Whether the text satisfies the tree; None where only the store knows."""
+    match tree:
+        case Field():
+            return None
+        case Phrase():
+            return _phrase_pattern(tree).search(content) is not None
+        case Word():
+            return _has_word(content, tree)
+        case Not(node):
+            held = _holds(content, node)
+            return None if held is None else not held
+        case And(nodes):
+            return _all([_holds(content, node) for node in nodes])
+        case Or(nodes):
+            none_holds = _all([None if held is None else not held for held in (_holds(content, node) for node in nodes)])
+            return None if none_holds is None else not none_holds
+
+
+def _all(held: list[bool | None]) -> bool | None:
+    """Kleene's and: False wins, then unknown."""
+    return False if False in held else None if None in held else True
+
+
+def _has_word(content: str, word: Word) -> bool:
+    wanted = set(searchable_parts(word.text))
+    found = set()
+    for start, end, whole in _word_spans(content, word):
+        if whole or word.prefix:
+            return True
+        found.add(lower(content[start:end]))
+    return bool(wanted) and wanted <= found
+
+
+def _word_spans(content: str, word: Word) -> Iterator[tuple[int, int, bool]]:
+    form, parts = indexed_form(word.text), set(searchable_parts(word.text))
+    if word.prefix:
+        parts = {form}
+    for start, end in _words_holding(content, tuple(sorted({word.text, *parts}))):
+        text = content[start:end]
+        spelled = indexed_form(text)
+        if spelled == form or (word.prefix and spelled.startswith(form)):
+            yield start, end, True
+            continue
+        for first, last in part_spans(text):
+            part = lower(text[first:last])
+            if part in parts or (word.prefix and part.startswith(form)):
+                yield start + first, start + last, False
+
+
+def _words_holding(content: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """The ranges of words that hold one of the needles anywhere. Looks for needles first: most text is passed over quickly."""
+    done = 0
+    for found in _needle_pattern(needles).finditer(content):
+        if found.start() < done:
+            continue
+        start = found.start()
+        while start > done and _is_word_character(content[start - 1]):
+            start -= 1
+        word = WORD.match(content, start)
+        if word is not None:
+            done = word.end()
+            yield word.span()
+
+
+def _is_word_character(char: str) -> bool:
+    return WORD.match(char) is not None
+
+
+@lru_cache(_CACHED)
+def _needle_pattern(needles: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, needles)), re.IGNORECASE)
+
+
+@lru_cache(_CACHED)
+def _phrase_pattern(phrase: Phrase) -> re.Pattern[str]:
+    """A literal: its text, white space of any length as one. Else its words with anything that is no word between them."""
+    if phrase.literal:
+        pattern = r"\s+".join(map(re.escape, phrase.text.split()))
+        first, last = phrase.text.split()[0][0], phrase.text.split()[-1][-1]
+    else:
+        pattern = _GAP.join(map(re.escape, phrase.words))
+        first = last = "w"
+    before = f"(?<!{_WORD_CHARACTER})" if _is_word_character(first) else ""
+    behind = f"(?!{_WORD_CHARACTER})" if _is_word_character(last) else ""
+    return re.compile(before + pattern + behind, re.IGNORECASE)

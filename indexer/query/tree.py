@@ -1,0 +1,102 @@
+"""What is a search? The nodes of a parsed query, which each store translates and the highlighter reads.
+
+    parse_header "a + b" lang:Python -path:tests  ->  And(Word, Phrase, Field, Not(Field))
+
+Not here: how text becomes a tree (`indexer.query.parse`), how a tree is asked of a store (`indexer.stores`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from indexer.text.words import WORD
+
+FieldName = Literal["language", "license", "repository", "owner", "path"]
+FIELDS: tuple[FieldName, ...] = ("language", "license", "repository", "owner", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as typed; found as a whole word or by all of its parts. `prefix`: any word or part that begins with it."""
+
+    text: str
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that follow each other. Quoted text with punctuation is a literal: a store finds its words, then the text decides."""
+
+    text: str
+    literal: bool = False
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the phrase, as typed."""
+        return tuple(WORD.findall(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field's value, letter case aside; `*` stands for any characters. A path also matches by the words it holds in a row."""
+
+    name: FieldName
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Documents that `node` does not find."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Documents that all nodes find."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Documents that at least one node finds."""
+
+    nodes: tuple[Node, ...]
+
+
+Node: TypeAlias = Word | Phrase | Field | Not | And | Or
+
+
+def restrict(tree: Node, filters: Mapping[FieldName, Sequence[str]]) -> Node:
+    """The tree, and in each field given one of its values. {"language": ["C", "C++"]} -> tree AND (C OR C++)"""
+    limits: list[Node] = []
+    for name, values in filters.items():
+        nodes = tuple(Field(name, value) for value in values)
+        limits += [nodes[0] if len(nodes) == 1 else Or(nodes)] if nodes else []
+    return And((tree, *limits)) if limits else tree
+
+
+def found_leaves(tree: Node) -> Iterator[Word | Phrase]:
+    """Words and phrases that a found document may hold: those not excluded, left to right."""
+    match tree:
+        case Word() | Phrase():
+            yield tree
+        case And(nodes) | Or(nodes):
+            for node in nodes:
+                yield from found_leaves(node)
+
+
+def has_literals(tree: Node) -> bool:
+    """Whether a store's hits still have to be compared with their text (`indexer.query.match.matches_literals`)."""
+    match tree:
+        case Phrase():
+            return tree.literal
+        case Not(node):
+            return has_literals(node)
+        case And(nodes) | Or(nodes):
+            return any(map(has_literals, nodes))
+        case _:
+            return False

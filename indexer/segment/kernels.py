@@ -1,0 +1,363 @@
+"""The loops that read a segment: page checksums, fingerprint look-ups, binary searches; and those that encode postings.
+
+Every byte read here was first checked: `touched` remembers which pages of the file have been.
+"""
+
+import numpy as np
+from numba import njit
+
+PAGE_SHIFT = 12  # On disk: pages of 4 KiB
+FINGERPRINT_BITS = 48
+LONG_LIST = 8  # On disk: longer lists carry their contexts
+
+
+def crc_tables():
+    """Tables for CRC-32 (polynomial 0xEDB88320, as in zlib) eight bytes at a time, shape (8, 256) uint32."""
+    tables = np.zeros((8, 256), np.uint32)
+    for i in range(256):
+        value = i
+        for _ in range(8):
+            value = (value >> 1) ^ (0xEDB88320 if value & 1 else 0)
+        tables[0, i] = value
+    for t in range(1, 8):
+        for i in range(256):
+            previous = int(tables[t - 1, i])
+            tables[t, i] = (previous >> 8) ^ int(tables[0, previous & 255])
+    return tables
+
+
+TABLES = crc_tables()
+
+
+@njit(cache=True, nogil=True)
+def page_crc(words, page):
+    """CRC-32 of one page; `words` is the file as uint64."""
+    crc = np.uint32(0xFFFFFFFF)
+    begin = page << (PAGE_SHIFT - 3)
+    for i in range(begin, begin + (1 << (PAGE_SHIFT - 3))):
+        w = words[i]
+        low = np.uint32(w & np.uint64(0xFFFFFFFF)) ^ crc
+        high = np.uint32(w >> np.uint64(32))
+        crc = (
+            TABLES[7, low & np.uint32(255)]
+            ^ TABLES[6, (low >> np.uint32(8)) & np.uint32(255)]
+            ^ TABLES[5, (low >> np.uint32(16)) & np.uint32(255)]
+            ^ TABLES[4, low >> np.uint32(24)]
+            ^ TABLES[3, high & np.uint32(255)]
+            ^ TABLES[2, (high >> np.uint32(8)) & np.uint32(255)]
+            ^ TABLES[1, (high >> np.uint32(16)) & np.uint32(255)]
+            ^ TABLES[0, high >> np.uint32(24)]
+        )
+    return crc ^ np.uint32(0xFFFFFFFF)
+
+
+@njit(cache=True, nogil=True)
+def check(words, touched, crcs, begin, end):
+    """Checks the pages of bytes [begin, end) that were not checked before; returns the first bad page or -1."""
+    for page in range(begin >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1):
+        if touched[page] == 0:
+            if page_crc(words, page) != crcs[page]:
+                return page
+            touched[page] = 1
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def find_last_at_most(words, touched, crcs, base, n, value):
+    """The last i < n with word[base + i] <= value, -1 for none; -2 - page for a bad page. `base` is in words."""
+    lo, hi = 0, n
+    while lo < hi:
+        middle = (lo + hi) // 2
+        bad = check(words, touched, crcs, (base + middle) << 3, (base + middle + 1) << 3)
+        if bad >= 0:
+            return -2 - bad
+        if words[base + middle] <= value:
+            lo = middle + 1
+        else:
+            hi = middle
+    return lo - 1
+
+
+@njit(cache=True, nogil=True)
+def find_last_many(words, touched, crcs, base, n, values, out):
+    """find_last_at_most for each of `values`, which ascend; -1 or the bad page + 0 as a positive number."""
+    last = -1
+    for i in range(len(values)):
+        if last >= 0 and (last + 1 >= n or (last + 1 < n and words[base + last + 1] > values[i])):
+            out[i] = last  # the page of word last + 1 was checked when `last` was found, or is checked by the search below
+            continue
+        last = find_last_at_most(words, touched, crcs, base, n, values[i])
+        if last < -1:
+            return -2 - last
+        if last + 1 < n:
+            bad = check(words, touched, crcs, (base + last + 1) << 3, (base + last + 2) << 3)
+            if bad >= 0:
+                return bad
+        out[i] = last
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def read_varint(data, i):
+    """(value, next byte) of the LEB128 number at byte i."""
+    value, shift = np.uint64(0), np.uint64(0)
+    while True:
+        b = np.uint64(data[i])
+        i += 1
+        value |= (b & np.uint64(127)) << shift
+        if b < np.uint64(128):
+            return value, i
+        shift += np.uint64(7)
+
+
+@njit(cache=True, nogil=True)
+def find_entry(words, halves, touched, crcs, directory, entries, bits, value):
+    """The payload of a fingerprint: (payload, -1), (0, -2) when absent, (0, page) for a bad page. Offsets are in bytes."""
+    remainder_bits = np.uint64(FINGERPRINT_BITS - bits)
+    bucket = np.int64(value >> remainder_bits)
+    at = directory + bucket * 4
+    bad = check(words, touched, crcs, at, at + 8)
+    if bad >= 0:
+        return np.uint64(0), bad
+    lo, hi = np.int64(halves[at >> 2]), np.int64(halves[(at >> 2) + 1])
+    if lo >= hi:
+        return np.uint64(0), -2
+    bad = check(words, touched, crcs, entries + lo * 8, entries + hi * 8)
+    if bad >= 0:
+        return np.uint64(0), bad
+    payload_bits = np.uint64(64) - remainder_bits
+    remainder = value & ((np.uint64(1) << remainder_bits) - np.uint64(1))
+    for e in range(lo, hi):
+        w = words[(entries >> 3) + e]
+        if w >> payload_bits == remainder:
+            return w & ((np.uint64(1) << payload_bits) - np.uint64(1)), -1
+    return np.uint64(0), -2
+
+
+@njit(cache=True, nogil=True)
+def look_up(words, halves, data, touched, crcs, directory, entries, lists, lists_end, bits, keys, filtered, most, out_count, out_query, out_position):
+    """Postings of each of `keys` (fingerprint << 16 | contexts). Returns (hits, bad page or -1, whether a list was cut).
+
+    out_count[i]: how many postings the fingerprint has. With `filtered` a long list gives only postings one of whose contexts
+    agrees: a shared run of the guaranteed length holds at least `reach` more tokens on one side. At most `most` a fingerprint.
+    """
+    n = 0
+    cut = False
+    for i in range(len(keys)):
+        payload, state = find_entry(words, halves, touched, crcs, directory, entries, bits, keys[i] >> np.uint64(16))
+        if state >= 0:
+            return n, state, cut
+        out_count[i] = 0
+        if state == -2:
+            continue
+        if payload & np.uint64(1) == 0:
+            out_count[i] = 1
+            if n >= len(out_query):
+                return -1, -1, cut
+            out_query[n] = i
+            out_position[n] = payload >> np.uint64(1)
+            n += 1
+            continue
+        at = lists + np.int64(payload >> np.uint64(1))
+        bad = check(words, touched, crcs, at, min(at + 20, lists_end))
+        if bad >= 0:
+            return n, bad, cut
+        total, at = read_varint(data, at)
+        size, at = read_varint(data, at)
+        bad = check(words, touched, crcs, at, at + np.int64(size))
+        if bad >= 0:
+            return n, bad, cut
+        count = np.int64(total)
+        out_count[i] = count
+        long = count > LONG_LIST
+        right = (keys[i] >> np.uint64(8)) & np.uint64(255)
+        left = keys[i] & np.uint64(255)
+        contexts = at
+        if long:
+            at += 2 * count
+        taken = 0
+        position = np.uint64(0)
+        for j in range(count):
+            delta, at = read_varint(data, at)
+            position += delta
+            if long and filtered:
+                same_right = right != 0 and np.uint64(data[contexts + j]) == right
+                same_left = left != 0 and np.uint64(data[contexts + count + j]) == left
+                if not same_right and not same_left:
+                    continue
+            if taken >= most:
+                cut = True
+                break
+            if n >= len(out_query):
+                return -1, -1, cut
+            out_query[n] = i
+            out_position[n] = position
+            n += 1
+            taken += 1
+    return n, -1, cut
+
+
+@njit(cache=True, nogil=True)
+def partition(keys, positions, base, counts, out_keys, out_positions):
+    """Stable counting sort by the top byte of the key; adds `base` to the positions. counts: int64 (256,), the sizes."""
+    counts[:] = 0
+    for i in range(len(keys)):
+        counts[keys[i] >> np.uint64(56)] += 1
+    starts = np.zeros(256, np.int64)
+    for p in range(1, 256):
+        starts[p] = starts[p - 1] + counts[p - 1]
+    for i in range(len(keys)):
+        p = keys[i] >> np.uint64(56)
+        out_keys[starts[p]] = keys[i]
+        out_positions[starts[p]] = np.uint64(positions[i]) + base
+        starts[p] += 1
+
+
+@njit(cache=True, nogil=True)
+def sort_pairs(keys, positions, spare_keys, spare_positions):
+    """Stable radix sort by fingerprint, bits 16 to 55 of the key, in four passes of ten bits; the result is in place."""
+    for shift in (16, 26, 36, 46):
+        counts = np.zeros(1025, np.int64)
+        for i in range(len(keys)):
+            counts[((keys[i] >> np.uint64(shift)) & np.uint64(1023)) + np.uint64(1)] += 1
+        for d in range(1, 1025):
+            counts[d] += counts[d - 1]
+        for i in range(len(keys)):
+            digit = (keys[i] >> np.uint64(shift)) & np.uint64(1023)
+            at = counts[digit]
+            counts[digit] = at + 1
+            spare_keys[at] = keys[i]
+            spare_positions[at] = positions[i]
+        keys, spare_keys = spare_keys, keys
+        positions, spare_positions = spare_positions, positions
+
+
+@njit(cache=True, nogil=True)
+def write_varint(out, i, value):
+    """Writes a LEB128 number at byte i; returns the next byte."""
+    while value >= np.uint64(128):
+        out[i] = np.uint8((value & np.uint64(127)) | np.uint64(128))
+        value >>= np.uint64(7)
+        i += 1
+    out[i] = np.uint8(value)
+    return i + 1
+
+
+@njit(cache=True, nogil=True)
+def varint_size(value):
+    """How many bytes write_varint takes."""
+    size = 1
+    while value >= np.uint64(128):
+        value >>= np.uint64(7)
+        size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def encode_partition(keys, positions, bits, list_base, first_bucket, out_entries, out_lists, out_buckets):
+    """Entries and posting lists of sorted pairs of one partition. Returns (entries, bytes of lists).
+
+    out_buckets[b]: how many entries bucket first_bucket + b has. An entry is remainder | payload; a payload is position << 1 for one
+    posting, (byte offset of its list) << 1 | 1 for more.
+    """
+    remainder_bits = np.uint64(FINGERPRINT_BITS - bits)
+    payload_bits = np.uint64(64) - remainder_bits
+    mask = (np.uint64(1) << remainder_bits) - np.uint64(1)
+    n, size, i = 0, 0, 0
+    while i < len(keys):
+        value = keys[i] >> np.uint64(16)
+        j = i + 1
+        while j < len(keys) and keys[j] >> np.uint64(16) == value:
+            j += 1
+        count = j - i
+        if count == 1:
+            payload = positions[i] << np.uint64(1)
+        else:
+            payload = (np.uint64(list_base + size) << np.uint64(1)) | np.uint64(1)
+            length = 2 * count if count > LONG_LIST else 0
+            previous = np.uint64(0)
+            for p in range(i, j):
+                length += varint_size(positions[p] - previous)
+                previous = positions[p]
+            size = write_varint(out_lists, size, np.uint64(count))
+            size = write_varint(out_lists, size, np.uint64(length))
+            if count > LONG_LIST:
+                for p in range(i, j):
+                    out_lists[size] = np.uint8((keys[p] >> np.uint64(8)) & np.uint64(255))
+                    out_lists[size + count] = np.uint8(keys[p] & np.uint64(255))
+                    size += 1
+                size += count
+            previous = np.uint64(0)
+            for p in range(i, j):
+                size = write_varint(out_lists, size, positions[p] - previous)
+                previous = positions[p]
+        out_entries[n] = (value & mask) << payload_bits | payload
+        out_buckets[np.int64(value >> remainder_bits) - first_bucket] += 1
+        n += 1
+        i = j
+    return n, size
+
+
+@njit(cache=True, nogil=True)
+def expand_keys(entries, directory, bits, first_bucket, last_bucket, out):
+    """The fingerprints of whole buckets, ascending; `directory` holds uint32 entry numbers."""
+    remainder_bits = np.uint64(FINGERPRINT_BITS - bits)
+    payload_bits = np.uint64(64) - remainder_bits
+    n = 0
+    for bucket in range(first_bucket, last_bucket):
+        for e in range(directory[bucket], directory[bucket + 1]):
+            out[n] = np.uint64(bucket) << remainder_bits | entries[e] >> payload_bits
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def cut_pieces(data, offsets, codes_tokens, codes_offsets, starts, target, out_piece, out_doc):
+    """Cuts documents into pieces of about `target` bytes that begin at tokens of the renamed stream, so that no literal is split.
+
+    out_piece[p]: the byte at which piece p begins, out_doc[p]: its document. A cut prefers the start of a line within the next
+    eighth of `target`. Every document, empty ones too, has at least one piece.
+    """
+    n = 0
+    for d in range(len(offsets) - 1):
+        out_piece[n] = offsets[d]
+        out_doc[n] = d
+        n += 1
+        begin = offsets[d]
+        r, last = codes_offsets[d], codes_offsets[d + 1]
+        while offsets[d + 1] - begin > target + target // 4:
+            while r < last and starts[codes_tokens[r]] < begin + target:
+                r += 1
+            best = r
+            while best < last and starts[codes_tokens[best]] < begin + target + target // 8:
+                if starts_line(data, starts[codes_tokens[best]], offsets[d]):
+                    break
+                best += 1
+            if best >= last or starts[codes_tokens[best]] >= begin + target + target // 8:
+                best = r
+            if best >= last:
+                break
+            begin = starts[codes_tokens[best]]
+            out_piece[n] = begin
+            out_doc[n] = d
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def starts_line(data, i, begin):
+    """Whether only blanks stand between byte i and the start of its line."""
+    j = i - 1
+    while j >= begin and (data[j] == 32 or data[j] == 9):
+        j -= 1
+    return j < begin or data[j] == 10 or data[j] == 13
+
+
+@njit(cache=True, nogil=True)
+def count_line_ends(data, begin, end):
+    """How many line ends (LF, CRLF, CR) finish within [begin, end); a CR that a LF follows is not counted, its LF is."""
+    n = 0
+    for i in range(begin, end):
+        if data[i] == 10 or (data[i] == 13 and (i + 1 >= len(data) or data[i + 1] != 10)):
+            n += 1
+    return n

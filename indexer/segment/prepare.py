@@ -1,0 +1,183 @@
+"""What does a batch of documents contribute to a segment? Everything that can be worked out for a batch alone.
+
+The work is in kernels and codecs that let go of the interpreter's lock, so threads share all cores.
+
+Not here: putting batches together (`indexer.segment.writer`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from indexer.corpus import content_id, document_id
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
+from indexer.licences.categories import license_ids, license_type
+from indexer.segment import kernels
+from indexer.text.tokens import Renamed, Tokens, rename, tokenize
+from indexer.text.words import WordStreams, analyze
+
+BLOCK_BYTES = 16 * 1024  # On disk: a hint only, every block states its size
+ROWS_A_BLOCK = 64
+ZSTD_LEVEL = 3
+IS_FORK, IS_VENDORED, IS_GENERATED, IS_TEST = 1, 2, 4, 8  # On disk: bits of doc.flags
+UNKNOWN_DATE = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioned:
+    """One channel's postings, grouped by the top byte of the key: `counts` int64 (256,) says how many each group has."""
+
+    keys: NDArray[np.uint64]
+    positions: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch ready to append. Token, block and byte numbers count from the batch's start.
+
+    `columns` hold one value a document, `blocks` and `row_blocks` are zstd frames of text and of JSON rows.
+    """
+
+    documents: int
+    tokens: int
+    text_bytes: int
+    columns: dict[str, NDArray[Any]]
+    blocks: list[bytes]
+    block_columns: dict[str, NDArray[Any]]
+    row_blocks: list[bytes]
+    row_first: list[int]
+    channels: dict[str, Partitioned]
+    rows: list[dict[str, Any]]
+    words: WordStreams | None
+
+
+def prepare(batch: pa.RecordBatch, *, full_text: bool) -> Prepared:
+    """Tokens, fingerprints, compressed text, rows and words of one batch of indexer.corpus.FILES_SCHEMA."""
+    data, offsets = text_of(batch.column("content"))
+    rows = rows_of(batch, data, offsets)
+    tokens = tokenize(data, offsets)
+    renamed = rename(tokens)
+    blocks, block_columns, columns = cut_blocks(tokens, renamed)
+    columns |= row_columns(rows)
+    row_blocks, row_first = compress_rows(rows)
+    channels = {
+        SPEC.exact.name: partition(fingerprint_exact(tokens, SPEC.exact, capped=True)),
+        SPEC.renamed.name: partition(fingerprint_renamed(renamed, SPEC.renamed, capped=True)),
+    }
+    size = int(offsets[-1] - offsets[0])
+    words = analyze(tokens) if full_text else None
+    return Prepared(len(rows), len(tokens), size, columns, blocks, block_columns, row_blocks, row_first, channels, rows, words)
+
+
+def text_of(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The UTF-8 bytes of a large_string column and where each value begins; copies nothing where no value is null."""
+    if column.null_count:
+        column = column.fill_null("")
+    offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
+    buffer = column.buffers()[2]
+    data = np.frombuffer(buffer, np.uint8) if buffer is not None and buffer.size else np.zeros(0, np.uint8)
+    return data[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+
+def rows_of(batch: pa.RecordBatch, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """The rows as plain values without their content; ids, owner, size and licence category filled in where they were null."""
+    rows: list[dict[str, Any]] = batch.drop_columns(["content"]).to_pylist()
+    for i, row in enumerate(rows):
+        begin, end = int(offsets[i]), int(offsets[i + 1])
+        row["content_id"] = row["content_id"] or content_id(data[begin:end].tobytes())
+        row["document_id"] = document_id(row["repository"], row["path"], row["content_id"])
+        row["size"] = row["size"] if row["size"] is not None else end - begin
+        row["owner"] = row["owner"] or row["repository"].partition("/")[0]
+        row["licenses"] = row["licenses"] or list(license_ids(row["license_expression"]))
+        row["license_expression"] = row["license_expression"] or " AND ".join(row["licenses"]) or None
+        row["license_type"] = row["license_type"] or license_type(row["license_expression"])
+        row["first_seen"] = row["first_seen"] and row["first_seen"].isoformat()
+    return rows
+
+
+def name_hash(name: str) -> int:
+    """64 bits of a repository's or owner's name, regardless of case."""
+    # On disk: doc.repository and doc.owner hold these.
+    return int.from_bytes(hashlib.blake2b(name.lower().encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def row_columns(rows: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    """The columns that ranking and counting read without unpacking a row."""
+    flags = {"is_fork": IS_FORK, "is_vendored": IS_VENDORED, "is_generated": IS_GENERATED, "is_test": IS_TEST}
+    return {
+        "doc.id": np.array([int(row["document_id"][:16], 16) for row in rows], "<u8"),
+        "doc.repository": np.array([name_hash(row["repository"]) for row in rows], "<u8"),
+        "doc.owner": np.array([name_hash(row["owner"]) for row in rows], "<u8"),
+        "doc.stars": np.array([row["stars"] or 0 for row in rows], "<i8"),
+        "doc.date": np.array([_seconds(row["first_seen"]) for row in rows], "<i8"),
+        "doc.flags": np.array([sum(bit for name, bit in flags.items() if row[name]) for row in rows], "<u1"),
+    }
+
+
+def _seconds(date: str | None) -> int:
+    return int(np.datetime64(date[:19], "s").astype(np.int64)) if date else int(UNKNOWN_DATE)
+
+
+def compress_rows(rows: list[dict[str, Any]]) -> tuple[list[bytes], list[int]]:
+    """Frames of ROWS_A_BLOCK rows each, one JSON line a row, and the row at which each begins."""
+    codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
+    firsts = list(range(0, len(rows), ROWS_A_BLOCK))
+    lines = ["\n".join(json.dumps(row) for row in rows[i : i + ROWS_A_BLOCK]).encode() for i in firsts]
+    return [len(line).to_bytes(4, "little") + codec.compress(line, asbytes=True) for line in lines], firsts
+
+
+def cut_blocks(tokens: Tokens, renamed: Renamed) -> tuple[list[bytes], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Zstd frames of about BLOCK_BYTES, what is known of each, and where each document begins in them."""
+    data, offsets = tokens.data, tokens.offsets
+    room = len(offsets) + len(data) // BLOCK_BYTES + 1
+    pieces, piece_docs = np.empty(room, np.int64), np.empty(room, np.int64)
+    n = kernels.cut_pieces(data, offsets, renamed.tokens, renamed.offsets, tokens.starts, BLOCK_BYTES, pieces, piece_docs)
+    piece_ends = np.append(pieces[1:n], offsets[-1])
+    block_of, begins = _pack(pieces[:n], piece_ends)
+    ends = np.append(begins[1:], offsets[-1]).astype(np.int64)
+    codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
+    blocks = [codec.compress(memoryview(data[b:e]), asbytes=True) for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
+    docs = piece_docs[:n][np.searchsorted(block_of, np.arange(len(begins)))]
+    first_piece = np.searchsorted(piece_docs[:n], np.arange(len(offsets) - 1))
+    doc_blocks = block_of[first_piece]
+    lines = [kernels.count_line_ends(data, int(offsets[d]), int(b)) for d, b in zip(docs, begins, strict=True)]
+    block_columns = {
+        "block.raw": (ends - begins).astype("<u4"),
+        "block.first_token": np.searchsorted(tokens.starts, begins).astype("<u8"),
+        "block.doc_byte": (begins - offsets[docs]).astype("<u8"),
+        "block.doc_line": np.array(lines, "<u8"),
+    }
+    columns = {
+        "doc.first_token": tokens.token_offsets[:-1].astype("<u8"),
+        "doc.size": np.diff(offsets).astype("<u8"),
+        "doc.block": doc_blocks.astype("<u8"),
+        "doc.block_offset": (offsets[:-1] - begins[doc_blocks]).astype("<u4"),
+    }
+    return blocks, block_columns, columns
+
+
+def _pack(pieces: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Neighbouring pieces share a block while it stays within BLOCK_BYTES. Returns each piece's block and where blocks begin."""
+    block_of, begins = np.empty(len(pieces), np.int64), []
+    for i, (begin, end) in enumerate(zip(pieces.tolist(), ends.tolist(), strict=True)):
+        if not begins or end - begins[-1] > BLOCK_BYTES:
+            begins.append(begin)
+        block_of[i] = len(begins) - 1
+    return block_of, np.array(begins, np.int64)
+
+
+def partition(prints: Fingerprints) -> Partitioned:
+    """The postings of a channel, grouped by the top byte of their key."""
+    keys, positions = np.empty(len(prints), np.uint64), np.empty(len(prints), np.uint64)
+    counts = np.empty(256, np.int64)
+    kernels.partition(prints.keys, prints.positions, np.uint64(0), counts, keys, positions)
+    return Partitioned(keys, positions, counts)

@@ -1,0 +1,142 @@
+"""Are the files of a full-text folder what was written? Sizes when it is opened, checksums when it is verified.
+
+tantivy itself would read a flipped bit as another posting, and leaves lock files and private file modes behind.
+
+Not here: what the files mean (tantivy's own format).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import IndexCorrupt, IndexTooNew, OutOfSpace, UnusableIndex
+
+FORMAT = 1  # On disk: grows with the schema in `fulltext` and with what `indexer.text.words` gives
+FILES = "files.json"
+_REMEDY = "restore it, or build the index again"
+_LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")
+
+
+def seal(folder: Path) -> None:
+    """Writes files.json with size and CRC-32 of every file, removes locks, and syncs files and folder to disk."""
+    for name in _LOCKS:
+        (folder / name).unlink(missing_ok=True)
+    with writing(folder):
+        files = {}
+        for file in sorted(folder.iterdir()):
+            file.chmod(0o644)  # tantivy makes its meta files readable for their owner alone
+            files[file.name] = {"bytes": file.stat().st_size, "crc32": _crc32(file)}
+            _sync(file)
+        part = folder / (FILES + ".part")
+        part.write_text(json.dumps({"format": FORMAT, "files": files}, indent=1), "utf-8")
+        _sync(part)
+        part.rename(folder / FILES)
+        _sync(folder)
+
+
+def check_sizes(folder: Path) -> None:
+    """Raises IndexCorrupt where a file is missing or of another size, IndexTooNew for a later format. O(files)."""
+    for name, wanted in _listed(folder).items():
+        file = folder / name
+        if not file.is_file():
+            raise IndexCorrupt(f"{file}: missing; {_REMEDY}")
+        if (got := file.stat().st_size) != wanted["bytes"]:
+            raise IndexCorrupt(f"{file}: {got} bytes, {wanted['bytes']} were written; {_REMEDY}")
+
+
+def problems(folder: Path) -> list[str]:
+    """What differs from files.json, one sentence a file. Reads every byte."""
+    found = []
+    for name, wanted in _listed(folder).items():
+        file = folder / name
+        if not file.is_file():
+            found.append(f"{file}: missing")
+        elif file.stat().st_size != wanted["bytes"]:
+            found.append(f"{file}: {file.stat().st_size} bytes, {wanted['bytes']} were written")
+        elif _crc32(file) != wanted["crc32"]:
+            found.append(f"{file}: its checksum is not the one written")
+    return found
+
+
+@contextmanager
+def lockable(folder: Path) -> Iterator[Path]:
+    """A folder with the same files in which tantivy can make its lock file; needed while it opens, not later.
+
+    That is the folder itself, or a temporary one of links to its files where it cannot be written to (another user's index,
+    a read-only mount). Raises UnusableIndex where there is no temporary folder either.
+    """
+    if os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        yield folder
+        return
+    try:
+        view = tempfile.TemporaryDirectory(prefix="wherefrom-")
+    except OSError as error:
+        raise UnusableIndex(
+            f"{folder}: read-only, and no temporary folder for tantivy's lock file ({error}); set TMPDIR to a folder that can be written to"
+        ) from error
+    with view as name:
+        for file in folder.resolve().iterdir():
+            if file.name not in _LOCKS:
+                (Path(name) / file.name).symlink_to(file)
+        yield Path(name)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """What tantivy raises while reading becomes IndexCorrupt, its panics too: a query of ours is never malformed."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, (ValueError, OSError)) or type(error).__name__ == "PanicException":
+            raise IndexCorrupt(f"{folder}: tantivy cannot read it ({error}); {_REMEDY}") from error
+        raise
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A full disk becomes OutOfSpace; everything else passes."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or "No space left" in str(error) or "os error 28" in str(error):
+            raise OutOfSpace(f"{folder}: no space left on the device; free some and run again") from error
+        raise
+
+
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+    file = folder / FILES
+    try:
+        listing = json.loads(file.read_text("utf-8"))
+        version, files = listing["format"], dict(listing["files"])
+    except FileNotFoundError:
+        raise IndexCorrupt(f"{file}: missing; the full text was never finished or is gone; {_REMEDY}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexCorrupt(f"{file}: not readable ({error}); {_REMEDY}") from error
+    if version != FORMAT:
+        raise IndexTooNew(f"{file}: full-text format {version}, this reader takes {FORMAT}; upgrade wherefrom")
+    return files
+
+
+def _crc32(file: Path) -> int:
+    crc = 0
+    with open(file, "rb") as stream:
+        while piece := stream.read(1 << 20):
+            crc = zlib.crc32(piece, crc)
+    return crc
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

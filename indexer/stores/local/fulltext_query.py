@@ -1,0 +1,102 @@
+"""What does a query tree look like to tantivy?
+
+A word counts most where it stands as a whole, less where all of its parts are found in other identifiers. Fields limit
+and do not rank. A quoted literal is asked for by its words: the hits hold every document that has it and maybe more, so the
+caller compares them with the text (`indexer.query.match.matches_literals`).
+
+Not here: the tree (`indexer.query.tree`), the fields' indexing (`indexer.stores.local.fulltext`).
+"""
+
+from __future__ import annotations
+
+import re
+
+import tantivy
+from tantivy import Occur, Query
+
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word
+from indexer.text.words import WORD, indexed_form, lower, searchable_parts
+
+WHOLE_WORD_BOOST = 3.0
+_EXTRA_FIELDS = {"path": "path_words"}  # fields that are also found by words in a row
+
+
+def to_query(tree: Node, schema: tantivy.Schema) -> Query:
+    """The tantivy query of a tree. Finds every document that the tree does, and more only where it holds literals."""
+    return _Translation(schema).query(tree, certain=False)
+
+
+class _Translation:
+    """Holds the schema that every tantivy query is made with.
+
+    `certain` asks for fewer documents instead of more where a store cannot tell, as it must be below an exclusion.
+    """
+
+    def __init__(self, schema: tantivy.Schema) -> None:
+        self.schema = schema
+
+    def query(self, node: Node, certain: bool) -> Query:
+        match node:
+            case Word():
+                return self.prefix(node.text) if node.prefix else self.word(node.text)
+            case Phrase():
+                return Query.empty_query() if certain and node.literal else self.phrase("words", node.words)
+            case Field():
+                return Query.const_score_query(self.field(node), 0.0)
+            case Not():
+                return self.all_of((node,), certain)
+            case And(nodes):
+                return self.all_of(nodes, certain)
+            case Or(nodes):
+                return _any([self.query(inner, certain) for inner in nodes])
+
+    def all_of(self, nodes: tuple[Node, ...], certain: bool) -> Query:
+        clauses = []
+        for node in nodes:
+            if isinstance(node, Not):
+                clauses.append((Occur.MustNot, self.query(node.node, not certain)))
+            else:
+                clauses.append((Occur.Must, self.query(node, certain)))
+        if all(occur == Occur.MustNot for occur, _ in clauses):
+            clauses.append((Occur.Must, Query.const_score_query(Query.all_query(), 0.0)))
+        return Query.boolean_query(clauses)
+
+    def word(self, text: str) -> Query:
+        whole = Query.boost_query(Query.term_query(self.schema, "words", indexed_form(text), "freq"), WHOLE_WORD_BOOST)
+        parts = [Query.term_query(self.schema, "parts", part, "freq") for part in searchable_parts(text)]
+        if not parts:
+            return whole
+        return _any([whole, Query.boolean_query([(Occur.Must, part) for part in parts])])
+
+    def prefix(self, text: str) -> Query:
+        pattern = _escape(indexed_form(text)) + ".*"
+        return _any([Query.regex_query(self.schema, name, pattern) for name in ("words", "parts")])
+
+    def phrase(self, name: str, words: tuple[str, ...]) -> Query:
+        forms = [indexed_form(word) for word in words]
+        if len(forms) == 1:
+            return Query.term_query(self.schema, name, forms[0], "freq")
+        return Query.phrase_query(self.schema, name, list(forms))
+
+    def field(self, field: Field) -> Query:
+        value = lower(field.value.encode("utf-8", "replace").decode("utf-8"))
+        words, extra = tuple(WORD.findall(value)), _EXTRA_FIELDS.get(field.name)
+        if "*" not in value:
+            exact = Query.term_query(self.schema, field.name, value, "basic")
+            return _any([exact, self.phrase(extra, words)]) if extra and words else exact
+        whole = Query.regex_query(self.schema, field.name, "(?s:.*)".join(map(_escape, value.split("*"))))
+        if extra and len(words) == 1 and value == words[0] + "*":
+            return _any([whole, Query.regex_query(self.schema, extra, _escape(indexed_form(words[0])) + ".*")])
+        return whole
+
+
+def _any(queries: list[Query]) -> Query:
+    return Query.boolean_query([(Occur.Should, query) for query in queries])
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([^\w])", r"\\\1", text, flags=re.ASCII) if text.isascii() else "".join(map(_escape_character, text))
+
+
+def _escape_character(char: str) -> str:
+    return char if ord(char) >= 128 or char.isalnum() or char == "_" else "\\" + char

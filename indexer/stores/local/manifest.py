@@ -1,0 +1,116 @@
+"""Which files make up an index now? The manifest: the only list of segments, swapped atomically, one generation a commit.
+
+Not here: the bytes of a segment (`indexer.segment`), adding documents (`indexer.build`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.answers import IndexInfo
+from indexer.errors import IndexCorrupt, IndexLocked, IndexNotFound, IndexTooNew, SpecMismatch
+from indexer.fingerprint.spec import SPEC
+from indexer.segment.format import disk_errors, fsync_folder
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+KIND = "wherefrom-index"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFiles:
+    """The files of one segment, relative to the index folder; `text` is the full-text folder, None where it was left out."""
+
+    segment: str
+    filter: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One generation of an index."""
+
+    info: IndexInfo
+    segments: tuple[SegmentFiles, ...]
+    repositories: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of an index folder. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch."""
+        file = folder / MANIFEST
+        try:
+            value = json.loads(file.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise IndexNotFound(f"{folder}: no index here (no {MANIFEST}); build one with: wherefrom index SOURCE -o {folder}") from None
+        except ValueError as error:
+            raise IndexCorrupt(f"{file}: not JSON ({error}); rebuild the index with wherefrom index") from error
+        return cls._of(file, value)
+
+    @classmethod
+    def _of(cls, file: Path, value: Any) -> Manifest:
+        if not isinstance(value, dict) or value.get("kind") != KIND:
+            raise IndexNotFound(f"{file}: not the manifest of an index; build one with wherefrom index")
+        if value["format"] > MANIFEST_VERSION:
+            raise IndexTooNew(f"{file}: version {value['format']}, this reader takes 1..{MANIFEST_VERSION}; upgrade wherefrom")
+        if value["info"]["spec"] != SPEC.name:
+            raise SpecMismatch(
+                f"{file}: fingerprints of spec {value['info']['spec']}, this version compares {SPEC.name}; rebuild the index with wherefrom index"
+            )
+        segments = tuple(SegmentFiles(**files) for files in value["segments"])
+        return cls(IndexInfo(**value["info"]), segments, tuple(value["repositories"]))
+
+    def write(self, folder: Path) -> None:
+        """Makes this the folder's generation, in one step."""
+        value = {
+            "kind": KIND,
+            "format": MANIFEST_VERSION,
+            "info": asdict(self.info),
+            "segments": [asdict(files) for files in self.segments],
+            "repositories": list(self.repositories),
+        }
+        part = folder / (MANIFEST + ".part")
+        with disk_errors(part), open(part, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, folder / MANIFEST)
+        fsync_folder(folder)
+
+    def names(self) -> set[str]:
+        """Every file and folder of this generation."""
+        files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text) if name}
+        return files | set(self.repositories) | {MANIFEST}
+
+
+OURS = ("segment-", "spill-", "text-", "repositories-", MANIFEST)
+
+
+def remove_leftovers(folder: Path, keep: set[str]) -> None:
+    """Removes what an interrupted build or an earlier generation left; only names that Wherefrom writes. Call it with the lock held."""
+    for path in folder.iterdir():
+        if path.name in keep or not path.name.startswith(OURS):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """The right to write to an index; the kernel gives it back when the process ends, however it ends. Raises IndexLocked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors(folder), open(folder / "lock", "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise IndexLocked(f"{folder}: another process is writing to this index; wait for it to finish") from None
+        yield

@@ -1,0 +1,141 @@
+"""Which documents and repositories of an index folder does a query find? Pages of full-text hits and of repositories."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from indexer.answers import FacetCount, Hit, Partial, Repository, RepositoryPage, SearchPage
+from indexer.corpus import REPOSITORIES_SCHEMA
+from indexer.errors import InputError
+from indexer.query.highlight import snippets
+from indexer.query.match import matches_literals
+from indexer.query.parse import parse
+from indexer.query.tree import FieldName, Node, has_literals
+from indexer.segment.segment import Segment
+from indexer.stores.local.fulltext import FACETS, MAX_TOTAL, TextHits
+from indexer.stores.local.snapshot import Snapshot
+
+MOST_HITS = 100  # of one page
+MOST_READ = 500  # documents whose text is read for a page of literals
+_REPOSITORY_COLUMNS = ["repository", "owner", "commit", "licenses", "license_expression", "license_type", "project_url", "files"]
+
+
+def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | None], limit: int, cursor: str | None) -> SearchPage:
+    """One page of documents, best first; literals are verified against the stored text."""
+    if not 1 <= limit <= MOST_HITS:
+        raise InputError(f"limit is {limit}; it takes 1 to {MOST_HITS}")
+    if any(files.text is None for files in snapshot.manifest.segments):
+        raise InputError(f"{snapshot.folder}: this index was built without full text; rebuild it with wherefrom index to search it")
+    tree = parse(query)
+    begin = _offset_of(cursor, snapshot, query)
+    filters = {name: [value] for name, value in given.items() if value}
+    found = [text.search(tree, limit=begin + MOST_READ, filters=filters, facets=FACETS) for text in snapshot.texts]
+    ranked = sorted(
+        ((score, s, doc) for s, page in enumerate(found) for doc, score in page.hits), key=lambda hit: (-hit[0], hit[1], hit[2])
+    )[begin : begin + MOST_READ]
+    hits, read = [], 0
+    for hit in _hits(snapshot, ranked, tree):
+        read += 1
+        if hit is not None:
+            hits.append(hit)
+        if len(hits) == limit:
+            break
+    total = sum(page.total for page in found)
+    more = begin + read < total
+    return SearchPage(
+        query=query,
+        total=min(total, MAX_TOTAL),
+        total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (has_literals(tree) and total > 0),
+        hits=tuple(hits),
+        facets=_facets(found),
+        cursor=_cursor(begin + read, snapshot, query) if more else None,
+        hint=None,
+        attribution=None,
+        partial=Partial(("literals",)) if more and len(hits) < limit else None,
+        index=snapshot.manifest.info,
+    )
+
+
+def _hits(snapshot: Snapshot, ranked: list[tuple[float, int, int]], tree: Node) -> Iterator[Hit | None]:
+    """Each hit in turn; None for a document whose text does not hold the query's literals."""
+    literal = has_literals(tree)
+    for score, s, doc in ranked:
+        content = snapshot.segments[s].content(doc).decode("utf-8", "replace")
+        yield _hit(snapshot.segments[s], doc, score, content, tree) if not literal or matches_literals(content, tree) else None
+
+
+def _hit(segment: Segment, doc: int, score: float, content: str, tree: Node) -> Hit:
+    row = segment.row(doc)
+    shown = snippets(content, tree)
+    line = f"#L{shown[0].start_line}" if shown else ""
+    return Hit(
+        document_id=row["document_id"],
+        repository=row["repository"],
+        owner=row["owner"],
+        path=row["path"],
+        commit=row["commit"],
+        language=row["language"],
+        licenses=tuple(row["licenses"]),
+        license_expression=row["license_expression"],
+        license_type=row["license_type"],
+        size=row["size"],
+        url=(row["url"] or f"/documents/{row['document_id']}") + line,
+        project_url=row["project_url"],
+        score=round(score, 4),
+        snippets=shown,
+    )
+
+
+def _facets(found: list[TextHits]) -> dict[str, tuple[FacetCount, ...]]:
+    totals: dict[str, Counter[str]] = {}
+    for page in found:
+        for name, counts in page.facets.items():
+            totals.setdefault(name, Counter()).update({facet.value: facet.count for facet in counts})
+    return {name: tuple(FacetCount(value, n) for value, n in counter.most_common(20)) for name, counter in totals.items()}
+
+
+def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: str | None) -> RepositoryPage:
+    """Repositories in alphabetical order; `owner` matches regardless of case."""
+    if limit < 1:
+        raise InputError(f"limit is {limit}; it takes 1 or more")
+    tables = [pq.read_table(snapshot.folder / name, columns=_REPOSITORY_COLUMNS) for name in snapshot.manifest.repositories]
+    table = pa.concat_tables(tables) if tables else REPOSITORIES_SCHEMA.empty_table()
+    if owner is not None:
+        table = table.filter(pc.equal(pc.utf8_lower(table["owner"]), owner.lower()))
+    table = table.sort_by("repository")
+    begin = _offset_of(cursor, snapshot, owner or "")
+    rows = table.slice(begin, limit).to_pylist()
+    return RepositoryPage(
+        repositories=tuple(Repository(**(row | {"licenses": tuple(row["licenses"] or ()), "license_type": row["license_type"] or "none"})) for row in rows),
+        total=table.num_rows,
+        cursor=_cursor(begin + limit, snapshot, owner or "") if begin + limit < table.num_rows else None,
+        index=snapshot.manifest.info,
+    )
+
+
+def _cursor(offset: int, snapshot: Snapshot, question: str) -> str:
+    value = json.dumps([offset, snapshot.manifest.info.generation, question])
+    return base64.urlsafe_b64encode(value.encode()).decode()
+
+
+def _offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
+    """Where a page begins. Raises InputError for a cursor of another question or generation."""
+    if cursor is None:
+        return 0
+    try:
+        offset, generation, asked = json.loads(base64.urlsafe_b64decode(cursor))
+        valid = isinstance(offset, int) and 0 <= offset and asked == question
+    except (ValueError, TypeError):
+        valid, generation = False, None
+    if not valid:
+        raise InputError("this cursor is not one of this question's; leave it out to begin at the first page")
+    if generation != snapshot.manifest.info.generation:
+        raise InputError("the index has changed since this cursor was given; leave it out to begin at the first page")
+    return int(offset)

@@ -1,0 +1,141 @@
+"""The loops that turn bytes into tokens. Arrays in, writes into `out_*`, returns counts; `indexer.text.tokens` is the face."""
+
+import numpy as np
+from numba import njit
+
+# On disk: every value here goes into fingerprints; changing one needs a new spec name.
+SPACE, WORD, PUNCT, LEAD = 0, 1, 2, 3
+FNV_OFFSET = np.uint64(0xCBF29CE484222325)
+FNV_PRIME = np.uint64(0x00000100000001B3)
+MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX_2 = np.uint64(0x94D049BB133111EB)
+NUMBER_CODE = np.uint64(0x9AE16A3B2F90404F)
+STRING_CODE = np.uint64(0xC3A5C85C97CB3127)
+IDENTIFIER_CODE = np.uint64(0xB492B66FBE98F273)
+MAX_LITERAL_BYTES = 1024
+
+
+@njit(cache=True, nogil=True, inline="always")
+def mix64(x):
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): a bijection that spreads every bit."""
+    x = (x ^ (x >> np.uint64(30))) * MIX_1
+    x = (x ^ (x >> np.uint64(27))) * MIX_2
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def space_length(data, i, end):
+    """How many bytes of non-ASCII white space or zero-width character start at byte i; 0 for none."""
+    a = data[i]
+    if a == 0xC2:
+        return 2 if i + 1 < end and (data[i + 1] == 0xA0 or data[i + 1] == 0x85) else 0
+    if i + 2 >= end:
+        return 0
+    b, c = data[i + 1], data[i + 2]
+    if a == 0xE2 and b == 0x80:  # U+2000..200D, line and paragraph separators, narrow NBSP
+        return 3 if c <= 0x8D or c == 0xA8 or c == 0xA9 or c == 0xAF else 0
+    if a == 0xE2 and b == 0x81:  # U+205F, U+2060
+        return 3 if c == 0x9F or c == 0xA0 else 0
+    if a == 0xE1:  # U+1680, U+180E
+        return 3 if (b == 0x9A and c == 0x80) or (b == 0xA0 and c == 0x8E) else 0
+    if a == 0xE3:  # U+3000
+        return 3 if b == 0x80 and c == 0x80 else 0
+    if a == 0xEF:  # the byte order mark, U+FEFF
+        return 3 if b == 0xBB and c == 0xBF else 0
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def tokenize(data, offsets, classes, out_start, out_end, out_hash, out_offsets):
+    """Tokens of each document data[offsets[d]:offsets[d+1]]; those of d are out_*[out_offsets[d]:out_offsets[d+1]]."""
+    n = 0
+    for d in range(len(offsets) - 1):
+        out_offsets[d] = n
+        i, end = offsets[d], offsets[d + 1]
+        while i < end:
+            kind = classes[data[i]]
+            if kind == SPACE:
+                i += 1
+                continue
+            if kind == LEAD:
+                skip = space_length(data, i, end)
+                if skip:
+                    i += skip
+                    continue
+            h = (FNV_OFFSET ^ np.uint64(data[i])) * FNV_PRIME
+            out_start[n] = i
+            i += 1
+            if kind != PUNCT:
+                while i < end:
+                    kind = classes[data[i]]
+                    if kind != WORD and (kind != LEAD or space_length(data, i, end)):
+                        break
+                    h = (h ^ np.uint64(data[i])) * FNV_PRIME
+                    i += 1
+            out_end[n] = i
+            out_hash[n] = mix64(h)
+            n += 1
+    out_offsets[len(offsets) - 1] = n
+    return n
+
+
+@njit(cache=True, nogil=True)
+def is_keyword(table, h):
+    """Whether the hash stands in the open-addressed table (power-of-two size, 0 for empty)."""
+    mask = np.uint64(len(table) - 1)
+    slot = h & mask
+    while table[slot] != 0:
+        if table[slot] == h:
+            return True
+        slot = (slot + np.uint64(1)) & mask
+    return False
+
+
+@njit(cache=True, nogil=True)
+def literal_end(data, i, end):
+    """The byte of the quote that closes the one at byte i on the same line, within MAX_LITERAL_BYTES; -1 for none."""
+    quote = data[i]
+    stop = min(end, i + MAX_LITERAL_BYTES)
+    j = i + 1
+    while j < stop:
+        c = data[j]
+        if c == quote:
+            return j
+        if c == 10 or c == 13:
+            return -1
+        j += 2 if c == 92 else 1  # a backslash escapes the next byte
+        if c == 92 and j - 1 < stop and (data[j - 1] == 10 or data[j - 1] == 13):
+            return -1
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def rename(data, offsets, keywords, starts, ends, hashes, token_offsets, out_code, out_token, out_offsets):
+    """The renamed stream: out_code is what stands in a k-gram (IDENTIFIER_CODE ^ identity for identifiers, with the lowest bit set;
+    other codes have it cleared), out_token the exact token it begins at."""
+    one = np.uint64(1)
+    n = 0
+    for d in range(len(offsets) - 1):
+        out_offsets[d] = n
+        t, last = token_offsets[d], token_offsets[d + 1]
+        while t < last:
+            first = data[starts[t]]
+            out_token[n] = t
+            if first == 34 or first == 39 or first == 96:  # " ' `
+                close = literal_end(data, starts[t], offsets[d + 1])
+                if close >= 0:
+                    out_code[n] = STRING_CODE & ~one
+                    while starts[t] < close:
+                        t += 1
+                else:
+                    out_code[n] = hashes[t] & ~one
+            elif first >= 48 and first <= 57:
+                out_code[n] = NUMBER_CODE & ~one
+            elif first == 95 or first >= 128 or (first >= 65 and first <= 90) or (first >= 97 and first <= 122):
+                out_code[n] = hashes[t] & ~one if is_keyword(keywords, hashes[t]) else hashes[t] | one
+            else:
+                out_code[n] = hashes[t] & ~one
+            t += 1
+            n += 1
+    out_offsets[len(offsets) - 1] = n
+    return n

@@ -1,0 +1,126 @@
+"""How does the API come together? Routes, limits, errors and metrics around one index.
+
+Not here: the routes (`search_api.routes`), starting a server (`search_api.server`), the page (`ui`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from search_api import problems
+from search_api.limits import BodyLimit
+from search_api.observe import HeadAsGet, Metrics, Observe
+from search_api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from search_api.routes import operations, pages, portraits, v1
+from search_api.schemas import ProblemDocument
+from search_api.settings import Settings
+from search_api.workers import ServedIndex, Workers
+from wherefrom import __version__
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_DESCRIPTION = "Where does this code come from? Membership, attribution and search over a corpus of licensed code."
+
+
+def create_app(index: Index | str | PathLike[str], settings: Settings | None = None) -> FastAPI:
+    """The API over an open index, which stays the caller's, or over a location, opened with the first request.
+
+    A location without an index is no error here: requests get 503 until there is one. O(1).
+    """
+    settings = settings or Settings()
+    served = ServedIndex(fspath(index) if isinstance(index, (str, PathLike)) else index, settings.refresh_seconds)
+    workers = Workers(served, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        workers.close()
+
+    app = FastAPI(
+        title="Wherefrom",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.workers = workers
+    app.state.metrics = Metrics(lambda: workers.pending)
+    problems.install(app)
+    _add_routes(app)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last one added is the outermost: what it sees is what the client gets."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.cors_origins:
+        origins = list(settings.cors_origins)
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["content-type"])
+    app.add_middleware(Observe, metrics=app.state.metrics)
+    app.add_middleware(HeadAsGet)
+
+
+def _add_routes(app: FastAPI) -> None:
+    routers = (v1.router, portraits.router, pages.router, operations.router)
+    for router in routers:
+        app.include_router(router)
+    _close_paths(app, routers)
+    _describe_problems(app)
+
+
+def _close_paths(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Answers wrong methods and unknown paths of ours here, before an app mounted at / would."""
+    methods_of: dict[str, set[str]] = {}
+    for router in routers:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            methods_of.setdefault(route.path, set()).update(route.methods or ())
+    for path, methods in methods_of.items():
+        others = [method for method in _METHODS if method not in methods]
+        app.add_route(path, _refuse_method(sorted(methods)), methods=others, include_in_schema=False)
+    app.add_route("/v1/{rest:path}", _refuse_path, methods=list(_METHODS), include_in_schema=False)
+
+
+def _refuse_method(allowed: list[str]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def refuse(_: Request) -> Response:
+        listed = ", ".join(allowed)
+        raise Problem(METHOD_NOT_ALLOWED, f"this path takes {listed}", headers={"Allow": listed})
+
+    return refuse
+
+
+async def _refuse_path(_: Request) -> Response:
+    raise Problem(NOT_FOUND, NOT_FOUND.meaning)
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """OpenAPI with the schema of problems, and ours instead of FastAPI's for 422."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document["components"]["schemas"]
+        template = "#/components/schemas/{model}"
+        described = ProblemDocument.model_json_schema(ref_template=template)
+        schemas.update(described.pop("$defs", {}))
+        schemas["ProblemDocument"] = described
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

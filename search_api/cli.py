@@ -1,0 +1,168 @@
+"""The commands that ask questions: check, trace, search, inspect, verify.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 found, 2 input, 3 index, 4 incomplete.
+
+Not here: how answers look (`search_api.terminal`), the commands that build and serve (`curation.cli`, `ui.cli`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from indexer.errors import InputError
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+    from rich.text import Text
+
+    from search_api.client import Client
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+IndexOption = Annotated[
+    str | None,
+    typer.Option("--index", metavar="LOCATION", help="A folder or a server's URL. Default: WHEREFROM_INDEX, else the index made last."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document and nothing else.")]
+FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="A file of any encoding, or - for standard input.")]
+LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="A folder or a server's URL.")]
+
+
+@app.command()
+def check(
+    file: FileArgument,
+    *,
+    index: IndexOption = None,
+    min_tokens: Annotated[int | None, typer.Option(min=1, help="How many tokens in a row make a member; the index has a default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Is this code in the corpus? Exit code 1: yes, 0: no, 4: too short or incomplete.
+
+    Example: wherefrom check snippet.py --min-tokens 50
+    """
+    text = _read(file)
+    with _open(index) as opened:
+        answer = opened.membership(text, min_tokens=min_tokens)
+    from search_api import terminal
+
+    _print(answer, as_json, terminal.membership(answer))
+    _leave(answer.status, found=answer.member)
+
+
+@app.command()
+def trace(
+    file: FileArgument,
+    *,
+    index: IndexOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Largest number of sources.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Where does this code come from? Exit code 1: a significant span was found, 0: none, 4: too short or incomplete.
+
+    Example: wherefrom trace snippet.py --index https://wherefrom.example
+    """
+    text = _read(file)
+    with _open(index) as opened:
+        answer = opened.attribute(text, limit=limit)
+        server = opened.location if opened.location.startswith(("http://", "https://")) else None
+    from search_api import terminal
+
+    _print(answer, as_json, terminal.attribution(answer, server))
+    _leave(answer.status, found=any(span.significant for span in answer.spans))
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help='Words, "literal text", prefix*, -exclusion, lang:Python repo:pypi/rich.')],
+    *,
+    language: Annotated[str | None, typer.Option(help="Only files of this language.")] = None,
+    license: Annotated[str | None, typer.Option(help="Only files under this SPDX licence id.")] = None,  # noqa: A002
+    repository: Annotated[str | None, typer.Option(help="Only files of this repository.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only files of this owner.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Hits to show.")] = 10,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Full-text search over the corpus.
+
+    Example: wherefrom search '"def main(" lang:Python' --license MIT
+    """
+    with _open(index) as opened:
+        page = opened.search(query, language=language, license=license, repository=repository, owner=owner, limit=limit, cursor=cursor)
+    from search_api import terminal
+
+    _print(page, as_json, terminal.search(page))
+
+
+@app.command()
+def inspect(location: LocationArgument, *, as_json: JsonOption = False) -> None:
+    """What an index holds and how large its parts are.
+
+    Example: wherefrom inspect demo.index
+    """
+    with _open(location) as opened:
+        description = opened.describe()
+    from search_api import terminal
+
+    _print(description, as_json, terminal.inspection(description))
+
+
+@app.command()
+def verify(location: LocationArgument, *, as_json: JsonOption = False) -> None:
+    """Read every byte of an index and check it. Exit code 3: problems, which are listed.
+
+    Example: wherefrom verify demo.index
+    """
+    from rich.console import Console
+
+    with _open(location) as opened, Console(stderr=True).status(f"reading {location}"):
+        result = opened.verify()
+    from search_api import terminal
+
+    _print(result, as_json, terminal.verification(result, location))
+    if result.problems:
+        raise typer.Exit(3)
+
+
+def _open(location: str | None) -> Index | Client:
+    import wherefrom
+    from indexer.location import default_location
+
+    return wherefrom.open(location or default_location(os.environ))
+
+
+def _read(file: str) -> bytes:
+    """The bytes of a file or of standard input. Raises InputError."""
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); give a file, or - for standard input") from None
+
+
+def _print(value: Any, as_json: bool, lines: Iterable[Text]) -> None:
+    """The value as JSON, or the lines; colours only where standard output is a terminal."""
+    if as_json:
+        from indexer.answers import to_json
+
+        print(json.dumps(to_json(value), indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(line)
+
+
+def _leave(status: str, *, found: bool) -> None:
+    """Ends the command with the highest exit code that applies."""
+    code = 4 if status in ("partial", "too_short") else 1 if found else 0
+    if code:
+        raise typer.Exit(code)

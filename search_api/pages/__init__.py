@@ -1,0 +1,1 @@
+"""The pages that people read: templates, style and script in one response, nothing fetched from anywhere."""

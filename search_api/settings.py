@@ -1,0 +1,42 @@
+"""What can be set on a server? Every setting of the API, read from `WHEREFROM_...` environment variables.
+
+Not here: what a command's options do (`search_api.cli`).
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one server; keyword arguments win over the environment, the environment over the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="WHEREFROM_", extra="ignore", frozen=True)
+
+    index: str | None = Field(
+        default=None,
+        description="Location of the index to serve: a folder. Without it, the one that `demo` or `index` made last for this user.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    max_body_bytes: int = Field(
+        default=10 * 1024 * 1024, ge=1024, description="Largest request body in bytes, on every route; a larger one is answered 413."
+    )
+    concurrency: int = Field(default=4, ge=1, le=256, description="How many questions the engine works on at once; further ones wait.")
+    max_waiting: int = Field(
+        default=64, ge=0, description="How many questions may wait for the engine; the next is answered 429 with Retry-After."
+    )
+    timeout_ms: int = Field(
+        default=30_000,
+        ge=1,
+        description="Longest time in milliseconds that a question may take, waiting included; after it the answer is 504.",
+    )
+    refresh_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="How often, at most, an open index is asked for a newer generation, in seconds; it happens with a request.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description='Origins whose pages may call the API, as a JSON list such as ["https://example.org"]; none by default.'
+    )

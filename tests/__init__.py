@@ -1,0 +1,1 @@
+"""Tests, mirroring the packages; `bench` is the benchmark (`make bench`)."""

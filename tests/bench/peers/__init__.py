@@ -1,0 +1,1 @@
+"""Systems that Wherefrom is measured against, each behind the same two methods (`tests.bench.engine`)."""

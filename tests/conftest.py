@@ -1,0 +1,141 @@
+"""What do the tests of all areas share? A home of their own, a small real index, a browser, and plain words about what could not run.
+
+A test that needs something the machine lacks skips with a reason that ends in the command which brings it. The last lines of a
+run list those reasons; under CI=true such a skip is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hypothesis
+import pytest
+
+SMALL_CORPUS = ("click", "h11", "httpcore", "httpx", "packaging", "pluggy", "rich", "typer")
+
+# Compiling a kernel takes seconds the first time, so a time limit for one example would say nothing. Every run has the same examples.
+hypothesis.settings.register_profile(
+    "wherefrom", deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("wherefrom")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test sees the user's home or default index; a committer's name is set, since git reads one from the home."""
+    home = tempfile.mkdtemp(prefix="wherefrom-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in [name for name in os.environ if name.startswith("WHEREFROM_")]:
+        del os.environ[name]
+    os.environ |= {"HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
+    for role in ("AUTHOR", "COMMITTER"):
+        os.environ |= {f"GIT_{role}_NAME": "A Tester", f"GIT_{role}_EMAIL": "tester@example.org"}
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CI a skip is a failure: everything that is tested must be there."""
+    report = yield
+    _count_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole module that skips itself."""
+    report = yield
+    _count_skip_in_ci(report)
+    return report
+
+
+def _count_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if _in_ci() and report.skipped and not hasattr(report, "wasxfail"):
+        report.longrepr = f"could not run, which counts as a failure in CI: {_reason(report)}"
+        report.outcome = "failed"
+
+
+def _reason(report: Any) -> str:
+    """Why a test was skipped, without the place it was skipped at."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return str(text).removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The last lines: how many tests could not run, and the command that brings what each of them lacked."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        terminalreporter.section("could not run")
+        for reason, n_tests in reasons.most_common():
+            terminalreporter.line(f"{n_tests} test{'s' if n_tests > 1 else ''}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str, str], NoReturn]:
+    """`missing("npm", "apt-get install npm")` ends a test that cannot run here, and names the one command that enables it."""
+
+    def skip(what: str, command: str) -> NoReturn:
+        pytest.skip(f"{what} is missing; enable with: {command}")
+
+    return skip
+
+
+@pytest.fixture(scope="session")
+def chromium(missing: Callable[[str, str], NoReturn]) -> str:
+    """Path of Debian's Chromium."""
+    return shutil.which("chromium") or missing("Chromium", "apt-get install chromium")
+
+
+@dataclass(frozen=True, slots=True)
+class SmallIndex:
+    """A real index on disk, and the rows it was built from: `content`, `repository`, `commit`, `path` and more."""
+
+    location: str
+    rows: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def small_corpus() -> list[dict[str, Any]]:
+    """A few hundred real source files of packages installed here, as rows of a release, in a fixed order."""
+    return [row for name in SMALL_CORPUS for row in _package_rows(importlib.metadata.distribution(name))]
+
+
+def _package_rows(package: importlib.metadata.Distribution) -> Iterator[dict[str, Any]]:
+    name = package.metadata["Name"].lower()
+    licence = package.metadata.get("License-Expression")
+    for file in sorted(package.files or [], key=str):
+        path = Path(str(package.locate_file(file)))
+        if file.suffix == ".py" and path.is_file() and path.stat().st_size:
+            yield {
+                "content": path.read_text("utf-8"),
+                "repository": f"pypi/{name}",
+                "commit": package.version,
+                "path": str(file),
+                "language": "Python",
+                "licenses": [licence] if licence else [],
+                "license_expression": licence,
+            }
+
+
+@pytest.fixture(scope="session")
+def small_index(small_corpus: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> SmallIndex:
+    """Built once a run, with full text; tests that change an index build their own."""
+    import pyarrow as pa
+
+    from indexer.build import build_index
+    from indexer.corpus import conform
+
+    location = str(tmp_path_factory.mktemp("small") / "small.index")
+    batches = [conform(batch) for batch in pa.Table.from_pylist(small_corpus).to_batches(max_chunksize=64)]
+    build_index(location, batches, name="small", version="1", date="2024-06-07", full_text=True)
+    return SmallIndex(location, small_corpus)
