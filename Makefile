@@ -24,11 +24,13 @@ test: $(VENV)/installed-test chromium ## lint, then all tests; names at the end 
 	if [ "$$failed" ]; then echo "make test: lint or tests failed, see above" >&2; exit 1; fi
 
 lint: $(VENV)/installed-test ## ruff, its formatter, mypy
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check . || { echo "not formatted as ruff format does it; run: $(BIN)/ruff format ." >&2; exit 1; }
-	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/mypy --no-error-summary --strict --explicit-package-bases -p tests.bench
-	@echo "lint: nothing to say"
+	@failed=; \
+	$(BIN)/ruff check --quiet --output-format concise . || failed=yes; \
+	$(BIN)/ruff format --quiet --check . || { echo "not as ruff formats it; run: $(BIN)/ruff format ." >&2; failed=yes; }; \
+	$(BIN)/mypy --no-error-summary || failed=yes; \
+	$(BIN)/mypy --no-error-summary --explicit-package-bases -p tests.bench || failed=yes; \
+	if [ "$$failed" ]; then echo "make lint: see above" >&2; exit 1; fi; \
+	echo "lint: nothing to say"
 
 bench: $(VENV)/installed-bench ## the whole workload, about 450 MB of real code (ARGS="--only wherefrom tantivy")
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -31,9 +31,7 @@ def collect(
         ledger_file = folder / ".ledger"
         with Ledger(ledger_file) as ledger:
             rows = batches(ledger.watch(all_files(sources, reading)), reading)
-            parts = write_files(folder, counted(rows, ledger, progress), totals)
-            if not totals.documents:
-                raise InputError(f"{', '.join(map(without_secrets, names))}: no text file found, so nothing was written{_why(reading)}")
+            parts = write_files(folder, not_empty(counted(rows, ledger, progress), names, reading), totals)
             write_repositories(folder, ledger.batches())
             repositories = ledger.total()
         ledger_file.unlink()
@@ -45,15 +43,15 @@ def collect(
                 "name": target.name,
                 "date": date,
                 "sources": [without_secrets(name) for name in names],
-                "documents": totals.documents,
-                "text_bytes": totals.text_bytes,
-                "repositories": repositories,
+                "counts": {"documents": totals.documents, "text_bytes": totals.text_bytes, "repositories": repositories},
                 "skipped": dict(sorted(reading.skipped.items())),
             },
         )
 
 
-def counted(rows: Iterable[pa.RecordBatch], ledger: Ledger, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+def counted(
+    rows: Iterable[pa.RecordBatch], ledger: Ledger, progress: Progress | None = None, stage: str = "reading"
+) -> Iterator[pa.RecordBatch]:
     """The batches unchanged, each entered in the ledger and reported."""
     totals = Totals()
     for batch in rows:
@@ -62,7 +60,17 @@ def counted(rows: Iterable[pa.RecordBatch], ledger: Ledger, progress: Progress |
         totals.documents += batch.num_rows
         totals.text_bytes += text_bytes(batch)
         if progress:
-            progress(totals.documents, totals.text_bytes, "reading")
+            progress(totals.documents, totals.text_bytes, stage)
+
+
+def not_empty(rows: Iterable[pa.RecordBatch], names: Sequence[str], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """The batches unchanged. Raises InputError where there is none: an empty folder is not what anybody asked for."""
+    found = False
+    for batch in rows:
+        found = True
+        yield batch
+    if not found:
+        raise InputError(f"{', '.join(map(without_secrets, names))}: no text file found, so nothing was written{_why(reading)}")
 
 
 def _why(reading: Reading) -> str:

@@ -98,7 +98,7 @@ class Reading:
     def bad(self, error: WherefromError) -> None:
         """Input that cannot be read: raised, or named, counted and skipped where the user asked for that."""
         if not self.skip_bad:
-            raise error
+            raise type(error)(f"{error} (--skip-bad goes on without it)")
         self.skipped["unreadable"] += 1
         self.warn(str(error))
 

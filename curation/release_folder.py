@@ -24,8 +24,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer.corpus import FILES_SCHEMA, RELEASE_FORMAT, REPOSITORIES_SCHEMA
-from indexer.errors import IndexLocked, InputError, OutOfSpace
+from indexer.corpus import FILES_SCHEMA, RELEASE_FORMAT, REPOSITORIES_SCHEMA, Release
+from indexer.errors import IndexCorrupt, IndexLocked, InputError, OutOfSpace
 
 PART_BYTES = 256_000_000  # of text in one parquet file
 MANIFEST = "manifest.json"
@@ -48,12 +48,12 @@ def new_folder(target: Path, force: bool) -> Iterator[Path]:
     Raises InputError where something stands there already (with `force` only where Wherefrom did not make it), IndexLocked
     where another run writes to the same place, OutOfSpace.
     """
-    _check_free(target, force)
     part = target.with_name(target.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
     with _alone(part, target):
-        _restore(target)
         try:
+            _restore(target)
+            _check_free(target, force)
             with _space_named(target):
                 yield part
                 _sync(part)
@@ -94,15 +94,27 @@ def write_repositories(folder: Path, batches: Iterable[pa.RecordBatch]) -> None:
 
 
 def write_manifest(folder: Path, names: list[str], values: dict[str, Any]) -> dict[str, Any]:
-    """Writes `manifest.json`: the values given, the list of files, and the SHA-256 of each and of the repositories."""
+    """Writes `manifest.json`: the values given, the list of files, and the SHA-256 of each and of the repositories; returns it."""
     hashes = {name: _sha256(folder / name) for name in [*names, REPOSITORIES]}
-    manifest = {"format": RELEASE_FORMAT, **values, "files": names, "sha256": hashes}
+    manifest = {"format": RELEASE_FORMAT, **values, "files": names, "hashes": hashes}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
 
 
+def check_hashes(release: Release) -> None:
+    """Raises IndexCorrupt where a file of a release is missing or not what its manifest says. Reads every byte."""
+    for name, expected in release.manifest.get("hashes", {}).items():
+        path = release.path / name
+        if not path.is_file():
+            raise IndexCorrupt(f"{path}: missing, but listed in {MANIFEST}; collect or curate again")
+        if (found := _sha256(path)) != expected:
+            raise IndexCorrupt(f"{path}: SHA-256 {found[:12]}..., {MANIFEST} says {expected[:12]}...; collect or curate again")
+
+
 def text_bytes(batch: pa.RecordBatch) -> int:
     """Bytes of UTF-8 in the content column. O(1)."""
+    if not batch.num_rows:
+        return 0
     content = batch.column("content")
     offsets = pa.Array.from_buffers(pa.int64(), len(content) + 1, [None, content.buffers()[1]], offset=content.offset)
     return int(offsets[-1].as_py() - offsets[0].as_py())
@@ -124,9 +136,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_free(target: Path, force: bool) -> None:
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if not target.exists():
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not force:
         raise InputError(f"{target}: exists already; choose another name, or replace it with --force")

@@ -12,17 +12,15 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from search_api.problems import NOT_ACCEPTABLE, NOT_JSON, NOT_UTF8, UNSUPPORTED_MEDIA_TYPE, Problem
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class Answer(Response):
+class Answer(JSONResponse):
     """JSON in ASCII: lone surrogates of the text asked about travel as escapes, so every answer is valid UTF-8."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """The bytes of the body."""

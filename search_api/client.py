@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, TypeVar
@@ -105,13 +105,28 @@ class Client:
             timeout_ms=timeout_ms,
         )
 
-    def membership_many(self, texts: Sequence[str | bytes], **options: Any) -> list[Membership]:
+    def membership_many(
+        self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
+    ) -> list[Membership]:
         """One answer a text, in order; a few requests are under way together."""
-        return _in_threads(lambda text: self.membership(text, **options), texts)
+        return _in_threads(lambda text: self.membership(text, offset_unit=offset_unit, min_tokens=min_tokens), texts)
 
-    def attribute_many(self, texts: Sequence[str | bytes], **options: Any) -> list[Attribution]:
+    def attribute_many(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        timeout_ms: int | None = None,
+    ) -> list[Attribution]:
         """One answer a text, in order; a few requests are under way together."""
-        return _in_threads(lambda text: self.attribute(text, **options), texts)
+
+        def ask(text: str | bytes) -> Attribution:
+            return self.attribute(text, offset_unit=offset_unit, limit=limit, kinds=kinds, sensitivity=sensitivity, timeout_ms=timeout_ms)
+
+        return _in_threads(ask, texts)
 
     def search(
         self,
@@ -238,6 +253,6 @@ def _error_of(response: httpx.Response, location: str) -> WherefromError:
     return BackendUnavailable(message)
 
 
-def _in_threads(ask: Callable[[str | bytes], Value], texts: Sequence[str | bytes]) -> list[Value]:
+def _in_threads(ask: Callable[[str | bytes], Value], texts: Iterable[str | bytes]) -> list[Value]:
     with ThreadPoolExecutor(_MANY_AT_ONCE) as pool:
         return list(pool.map(ask, texts))

@@ -24,13 +24,15 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         counted = _CountedBody(receive, send, self.max_bytes)
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_bytes:
             counted.exceeded = True
         else:
             await counted.run(self.app, scope)
         if counted.exceeded and not counted.started:
-            await counted.drain()
+            if headers.get("expect", "").lower() != "100-continue":  # such a client waits for leave to send: the answer is no
+                await counted.drain()
             await response(_too_large(self.max_bytes))(scope, receive, send)
 
 

@@ -101,7 +101,7 @@ def _method(scope: Scope) -> str:
 
 def _template(scope: Scope) -> str:
     """The path as the route declares it: an id or a mistyped path never becomes a label or a log line."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+    return str(getattr(scope.get("route"), "path_format", "unmatched"))
 
 
 class HeadAsGet:

@@ -25,6 +25,7 @@ def _text(value: Any) -> str:
 
 
 Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
+QueryText = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "examples": ['"def main(" lang:Python']})]
 
 
 class Question(BaseModel):
@@ -69,10 +70,9 @@ class SearchQuestion(Question):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"q": '"def main(" lang:Python', "limit": 5}]})
 
-    q: Text = Field(
+    q: QueryText = Field(
         description='Words, "literal text", prefix*, -exclusion, and the fields language: license: repository: owner: path: '
-        "(lang: and repo: for short).",
-        examples=['"def main(" lang:Python'],
+        "(lang: and repo: for short)."
     )
     language: Text | None = Field(default=None, description="Only files of this language.")
     license: Text | None = Field(default=None, description="Only files under this SPDX licence id.")

@@ -80,7 +80,8 @@ def inspection(description: Mapping[str, Any], indent: int = 0) -> Iterator[Text
             yield label
             yield from inspection(value, indent + 2)
         else:
-            yield Text.assemble(label, "  ", f"{value:,}" if isinstance(value, int) else safe(str(value)))
+            shown = f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if isinstance(value, float) else safe(str(value))
+            yield Text.assemble(label, "  ", shown)
 
 
 def verification(result: Verification, location: str) -> Iterator[Text]:

@@ -58,7 +58,7 @@ def read_file(place: Path, reading: Reading) -> bytes | None:
     except FileNotFoundError:
         reading.skip("missing")
     except OSError as error:
-        reading.bad(InputError(f"{place}: cannot be read ({error.strerror}); make it readable or pass --skip-bad"))
+        reading.bad(InputError(f"{place}: cannot be read ({error.strerror}); make it readable"))
     return None
 
 
@@ -71,7 +71,7 @@ def _walk(root: Path, reading: Reading) -> Iterator[str]:
     """Paths relative to the root, with `/`, in a fixed order."""
 
     def unreadable(error: OSError) -> None:
-        reading.bad(InputError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable or pass --skip-bad"))
+        reading.bad(InputError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable"))
 
     for parent, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if name not in _VERSION_CONTROL)

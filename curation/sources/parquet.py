@@ -31,6 +31,7 @@ from indexer.corpus import FILES_SCHEMA, REQUIRED_COLUMNS
 from indexer.errors import InputError
 
 _LICENSE_TYPES = frozenset({"permissive", "weak_copyleft", "copyleft", "other", "none"})
+_STATED = ("content_id", "size", "encoding", "language", "url", "is_vendored", "is_generated", "is_test", "cluster_id")
 _BELIEVED_EVIDENCE = "repository"
 
 
@@ -91,10 +92,7 @@ def _file(row: dict[str, Any], content_is_text: bool) -> SourceFile:
         is_fork=row.get("is_fork"),
         first_seen=moment(row.get("first_seen")),
     )
-    stated = {
-        name: row.get(name)
-        for name in ("content_id", "size", "encoding", "language", "url", "is_vendored", "is_generated", "is_test", "cluster_id")
-    }
+    stated = {name: row.get(name) for name in _STATED}
     return SourceFile(origin, row["path"], text_or_bytes(row["content"], content_is_text), **stated)
 
 

@@ -42,7 +42,7 @@ def parquet_source(kind: str, pattern: str, rows: Rows) -> Source:
                     taken += 1
                     yield file
             except InputError as error:
-                reading.bad(InputError(f"{error} ({taken} files were read before)") if taken else error)
+                reading.bad(InputError(f"{error} ({taken} files of it were read before)") if taken else error)
 
     return files
 
@@ -57,7 +57,7 @@ def record_batches(path: Path, columns: Callable[[Sequence[str]], Sequence[str]]
             yield from file.iter_batches(batch_size=_rows_at_once(file.metadata), columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         words = " ".join(str(error).split())
-        raise InputError(f"{path}: damaged or no parquet file ({words}); fetch or make it again, or pass --skip-bad") from error
+        raise InputError(f"{path}: damaged or no parquet file ({words}); fetch or make it again") from error
 
 
 def slices(columns: dict[str, pa.Array], n_rows: int) -> Iterator[dict[str, list[Any]]]:
@@ -132,7 +132,7 @@ def _matching(pattern: str) -> list[Path]:
         return sorted(Path(pattern).rglob("*.parquet"))
     if Path(pattern).is_file():  # a name may hold brackets
         return [Path(pattern)]
-    return sorted(Path(found) for found in glob.glob(pattern, recursive=True) if Path(found).is_file())
+    return sorted(Path(found) for found in glob.glob(pattern, recursive=True) if Path(found).is_file())  # noqa: PTH207 - absolute patterns too
 
 
 def _rows_at_once(metadata: Any) -> int:

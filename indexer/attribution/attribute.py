@@ -14,7 +14,7 @@ from indexer.attribution import candidates, frequency, significance
 from indexer.attribution.candidates import Candidate, Hits
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
-from indexer.attribution.significance import Rarity
+from indexer.attribution.significance import Significance
 from indexer.attribution.sources import Found, lines_of, names_of, ranked, source_of
 from indexer.attribution.verify import Comparer, Run
 from indexer.fingerprint.spec import SPEC
@@ -45,9 +45,10 @@ class _Search:
     segments: Sequence[Segment]
     query: Query
     ask: Ask
-    rarity: Rarity
+    significance: Significance
     deadline: float
     comparer: Comparer = field(init=False)
+    least: float = field(init=False)
     found: list[Found] = field(default_factory=list)
     covered: NDArray[np.bool_] = field(init=False)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
@@ -55,23 +56,26 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.comparer = Comparer(self.query)
+        self.least = significance.threshold(self.ask.sensitivity)
         self.covered = np.zeros(len(self.query.tokens), np.bool_)
 
-    def verify(self, candidate: Candidate) -> None:
-        """Compares the text with one candidate and keeps the chains found."""
+    def verify(self, candidate: Candidate) -> bool:
+        """Compares the text with one candidate and keeps the chains found; whether there were any."""
         place = (candidate.segment, candidate.doc, candidate.begin, candidate.end)
         if place in self.seen:
-            return
+            return False
+        before = len(self.found)
         self.seen.add(place)
         segment = self.segments[candidate.segment]
         compared = self.comparer.compare(segment, candidate.doc, candidate.begin, candidate.end)
         for chain in compared.chains:
             kept = tuple(run for run in chain if run.kind in self.ask.kinds)
-            if any(run.suffices for run in kept):
-                total = sum(significance.score(self.query, self.rarity, run.kind, run.begin, run.end) for run in kept)
+            total = self.significance.score((run.begin, run.end, run.kind) for run in kept)
+            if any(run.suffices for run in kept) or total >= self.least:
                 self.found.append(Found(segment, candidate.doc, compared, kept, total))
                 for run in kept:
                     self.covered[run.begin : run.end] = True
+        return len(self.found) > before
 
     def late(self) -> bool:
         """Whether the time is up; notes it as a limit."""
@@ -87,9 +91,9 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
     if len(query.tokens) < GUARANTEE_TOKENS:
         return _answer("too_short", query, ask, info)
     hits = candidates.find(segments, query)
-    rarity = Rarity.of(hits.weights, len(query.exact_prints), info.documents)
+    weights = Significance.of(query, hits.counts, info.documents)
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
-    search = _Search(segments, query, ask, rarity, deadline)
+    search = _Search(segments, query, ask, weights, deadline)
     _verify_best(search, hits)
     _verify_uncovered(search, hits)
     if not search.found:
@@ -109,12 +113,11 @@ def _verify_uncovered(search: _Search, hits: Hits) -> None:
     """Where a fingerprint of the exact channel hit and no run covers it, every document that holds it is looked at: the guarantee
     wins over the caps. A fingerprint with as many places in a document as are kept may have more: that document is read whole."""
     positions = search.query.exact_prints.positions
-    open_prints = {int(p) for p in np.flatnonzero(hits.counts[: len(positions)] > 0) if not _is_covered(search, int(positions[p]))}
+    is_open = np.zeros(len(hits.counts), np.bool_)
+    is_open[: len(positions)] = (hits.counts[: len(positions)] > 0) & ~_covered(search, positions)
     budget = MOST_FURTHER
     for candidate in hits.candidates:
-        if not open_prints:
-            return
-        if open_prints.isdisjoint(candidate.prints):
+        if not is_open[candidate.prints].any():
             continue
         if budget == 0:
             search.limits.append("candidates")
@@ -122,16 +125,15 @@ def _verify_uncovered(search: _Search, hits: Hits) -> None:
         if search.late():
             return
         budget -= 1
-        search.verify(_widened(search, candidate, hits))
-        open_prints = {p for p in open_prints if not _is_covered(search, int(positions[p]))}
+        if search.verify(candidate):
+            is_open[: len(positions)] &= ~_covered(search, positions)
 
 
-def _is_covered(search: _Search, position: int) -> bool:
-    return bool(search.covered[position : position + SPEC.exact.k].all())
-
-
-def _widened(search: _Search, candidate: Candidate, hits: Hits) -> Candidate:
-    return candidate
+def _covered(search: _Search, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For each k-gram, whether verified runs cover all of it."""
+    before = np.concatenate((np.zeros(1, np.int64), np.cumsum(search.covered)))
+    covered: NDArray[np.bool_] = before[positions + SPEC.exact.k] - before[positions] == SPEC.exact.k
+    return covered
 
 
 def _report(search: _Search, hits: Hits, info: IndexInfo) -> Attribution:
@@ -142,18 +144,17 @@ def _report(search: _Search, hits: Hits, info: IndexInfo) -> Attribution:
     frequencies = [frequency.count(search.segments, query, hits.counts, kind, begin, end) for begin, end, kind in stretches]
     sources = [_source(search, group, stretches, frequencies) for group in leaders]
     offsets = Offsets.of(query.data, ask.offset_unit)
-    minimum = significance.threshold(ask.sensitivity)
     spans = []
     for i, (begin, end, kind) in enumerate(stretches):
         mine = tuple(s for s, source in enumerate(sources) if any(match.span == i for match in source.matches))
         often = frequencies[i] or frequency.Frequency(len(mine), len(mine), len(mine), True)
-        value = significance.score(query, search.rarity, kind, begin, end)
+        value = search.significance.score([(begin, end, kind)])
         first, last = int(query.tokens.starts[begin]), int(query.tokens.ends[end - 1])
         best = max((sources[s].score for s in mine), default=value)
         spans.append(
             Span(
                 offsets.offset(first), offsets.offset(last), offsets.line(first), offsets.line(last - 1), end - begin, kind, round(value, 3),
-                best >= minimum, max(often.files, 1), max(often.repositories, 1), max(often.owners, 1), often.capped, mine,
+                best >= search.least, max(often.files, 1), max(often.repositories, 1), max(often.owners, 1), often.capped, mine,
             )  # fmt: skip
         )
     status: Status = "found"

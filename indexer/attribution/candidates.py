@@ -19,9 +19,10 @@ from indexer.segment.segment import Segment
 
 TOLERANCE = 40  # tokens between neighbouring diagonals of one group: an edited line or two
 MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
+MOST_GROUPS = 1024  # of one segment, by score
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A document of a segment, and its tokens [begin, end) that may match; `prints` says which fingerprints of the text hit."""
 
@@ -30,7 +31,7 @@ class Candidate:
     begin: int
     end: int
     score: float
-    prints: frozenset[int]
+    prints: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,12 @@ def _group(
     docs, diagonals, prints = docs[order], diagonals[order], prints[order]
     begins, ends, scores = np.empty(len(docs), np.int64), np.empty(len(docs), np.int64), np.empty(len(docs), np.float64)
     n = kernels.cluster(docs, diagonals, same[prints], weights, TOLERANCE, np.zeros(len(weights), np.int64), begins, ends, scores)
-    groups = []
-    for begin, end, score in zip(begins[:n].tolist(), ends[:n].tolist(), scores[:n].tolist(), strict=True):
-        held = frozenset(prints[begin:end].tolist())
-        groups.append(
-            Candidate(number, int(docs[begin]), int(diagonals[begin]), int(diagonals[end - 1]) + len(query.tokens), float(score), held)
+    best = np.argsort(-scores[:n], kind="stable")[:MOST_GROUPS]
+    begins, ends, scores = begins[best], ends[best], scores[best]
+    firsts, lasts = diagonals[begins].tolist(), (diagonals[ends - 1] + len(query.tokens)).tolist()
+    return [
+        Candidate(number, doc, first, last, score, prints[begin:end])
+        for doc, first, last, score, begin, end in zip(
+            docs[begins].tolist(), firsts, lasts, scores.tolist(), begins.tolist(), ends.tolist(), strict=True
         )
-    return groups
+    ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.answers import SpanKind
 from indexer.attribution.query import Query
 from indexer.attribution.significance import prints_inside
-from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment.segment import Segment
 
 BOUND = 1000  # postings of a fingerprint that are read; beyond it the counts are lower bounds
@@ -37,19 +37,21 @@ def count(segments: Sequence[Segment], query: Query, counts: NDArray[np.int64], 
     if not len(inside):
         return None
     rarest = inside[np.argsort(counts[inside], kind="stable")[:MOST_PRINTS]]
-    files, repositories, owners, capped = 0, set(), set(), False
+    files, capped = 0, False
+    repositories: set[int] = set()
+    owners: set[int] = set()
     for segment in segments:
         docs, cut = _holding_all(segment, channel, prints.keys[rarest])
         capped |= cut
         files += len(docs)
-        repositories |= {segment.value("doc.repository", doc) for doc in docs}
-        owners |= {segment.value("doc.owner", doc) for doc in docs}
+        repositories.update(segment.values("doc.repository", docs).tolist())
+        owners.update(segment.values("doc.owner", docs).tolist())
     return Frequency(files, len(repositories), len(owners), capped)
 
 
-def _holding_all(segment: Segment, channel: object, keys: NDArray[np.uint64]) -> tuple[list[int], bool]:
+def _holding_all(segment: Segment, channel: Channel, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], bool]:
     """The documents that hold every fingerprint, and whether there may be more."""
-    found = segment.look_up(channel, keys, BOUND, filtered=False)  # type: ignore[arg-type]
+    found = segment.look_up(channel, keys, BOUND, filtered=False)
     docs: NDArray[np.int64] | None = None
     cut = False
     for i in range(len(keys)):
@@ -58,4 +60,4 @@ def _holding_all(segment: Segment, channel: object, keys: NDArray[np.uint64]) ->
         mine = np.unique(segment.documents_of(found.positions[found.queries == i]))
         cut |= bool(found.counts[i] > BOUND)
         docs = mine if docs is None else np.intersect1d(docs, mine, assume_unique=True)
-    return ([] if docs is None else docs.tolist()), cut
+    return (np.zeros(0, np.int64) if docs is None else docs), cut

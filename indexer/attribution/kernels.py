@@ -125,18 +125,19 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
 
 
 @njit(cache=True, nogil=True)
-def same_bytes(a_data, a_starts, a_ends, b_data, b_starts, b_ends, a, b, n):
-    """How many of n tokens from a and b on are the same bytes."""
-    for t in range(n):
-        i, j = a_starts[a + t], b_starts[b + t]
-        if a_ends[a + t] - i != b_ends[b + t] - j:
-            return t
-        while i < a_ends[a + t]:
-            if a_data[i] != b_data[j]:
-                return t
-            i += 1
-            j += 1
-    return n
+def keep_same_bytes(a_data, a_starts, a_ends, b_data, b_starts, b_ends, a, b, n):
+    """Cuts each run of n[r] tokens from a[r] and b[r] on where the bytes first differ: equal hashes are not believed."""
+    for r in range(len(n)):
+        for t in range(n[r]):
+            i, j = a_starts[a[r] + t], b_starts[b[r] + t]
+            same = a_ends[a[r] + t] - i == b_ends[b[r] + t] - j
+            while same and i < a_ends[a[r] + t]:
+                same = a_data[i] == b_data[j]
+                i += 1
+                j += 1
+            if not same:
+                n[r] = t
+                break
 
 
 @njit(cache=True, nogil=True)

@@ -1,12 +1,14 @@
 """How much does a shared stretch mean? Rare tokens count, repeats and idioms hardly do.
 
-score = rarity x effective tokens. *Rarity* is the mean, over the fingerprints of the stretch, of log(1 + N / files) / log(1 + N): near 1
-for what stands in one file of N, near 0 for a licence header. *Effective tokens* count each distinct token once and its repeats
-by their logarithm, so a table of numbers or a list of imports weighs little however long it is.
+A token's weight is rarity x freshness. *Rarity*, from the fingerprints around it: 1 - log(places) / log(sqrt(N)), at least FLOOR: 1 for
+what stands in one place among N documents, next to nothing from sqrt(N) places on, as in a licence header. *Freshness*: a token that the text has
+n times weighs (1 + log n) / n each time, so a table of numbers or a list of imports weighs little however long it is. The score of
+a stretch is the sum over its tokens, so that a source which covers more never scores less.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +18,10 @@ from indexer.answers import SpanKind
 from indexer.attribution.query import Query
 from indexer.fingerprint.spec import SPEC
 
-THRESHOLD = 22.0  # at most 1 % of snippets from packages outside the corpus reach it; measured by `make bench`
+THRESHOLD = 16.0  # at most 1 % of snippets from packages outside the corpus reach it; measured by `make bench`
 RENAMED_FACTOR = 0.7  # structure alone recurs by chance more often than words do
-UNSEEN_RARITY = 0.3  # of a stretch too short to hold a fingerprint
+FLOOR = 0.02  # of what is everywhere: between equals, the source that covers more still comes first
+UNSEEN_RARITY = 0.3  # where no fingerprint of the text is in the index
 
 
 def threshold(sensitivity: float) -> float:
@@ -27,35 +30,49 @@ def threshold(sensitivity: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Rarity:
-    """Per fingerprint of the text: `exact` and `renamed` float64 in 0..1."""
+class Significance:
+    """Running sums of the weights of the text's tokens, float64 (tokens + 1,), by either channel's rarity."""
 
     exact: NDArray[np.float64]
     renamed: NDArray[np.float64]
 
     @classmethod
-    def of(cls, weights: NDArray[np.float64], n_exact: int, documents: int) -> Rarity:
-        """From weights in bits, exact channel first."""
-        scaled = weights / max(1.0, np.log2(1 + documents))
-        return cls(scaled[:n_exact], scaled[n_exact:])
+    def of(cls, query: Query, counts: NDArray[np.int64], documents: int) -> Significance:
+        """From the postings of each fingerprint, exact channel first, in an index of so many documents."""
+        _, inverse, repeats = np.unique(query.tokens.hashes, return_inverse=True, return_counts=True)
+        fresh = ((1 + np.log(repeats)) / repeats)[inverse]
+        rare = np.maximum(FLOOR, 1 - 2 * np.log(np.maximum(counts, 1)) / np.log(max(16, documents)))
+        n = len(query.exact_prints)
+        exact = _spread(query.exact_prints.positions + SPEC.exact.k / 2, rare[:n], counts[:n], len(fresh))
+        renamed = _spread(query.renamed_prints.positions + SPEC.renamed.k / 2, rare[n:], counts[n:], len(fresh)) * RENAMED_FACTOR
+        return cls(_sums(fresh * exact), _sums(fresh * renamed))
+
+    def score(self, stretches: Iterable[tuple[int, int, SpanKind]]) -> float:
+        """The significance of some disjoint stretches (begin, end, kind) of the text's tokens, taken together."""
+        total = 0.0
+        for begin, end, kind in stretches:
+            sums = self.exact if kind == "exact" else self.renamed
+            total += float(sums[end] - sums[begin])
+        return total
+
+
+def _spread(centres: NDArray[np.float64], rare: NDArray[np.float64], counts: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:
+    """The rarity of each token, between those of the fingerprints before and after it that the index holds."""
+    held = counts > 0
+    if not held.any():
+        return np.full(n_tokens, UNSEEN_RARITY)
+    return np.interp(np.arange(n_tokens), centres[held], rare[held])
+
+
+def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate((np.zeros(1), np.cumsum(values)))
 
 
 def prints_inside(query: Query, kind: SpanKind, begin: int, end: int) -> NDArray[np.int64]:
     """Which fingerprints of a channel lie wholly in tokens [begin, end) of the text."""
     if kind == "exact":
-        positions = query.exact_prints.positions
-        first, last = np.searchsorted(positions, [begin, end - SPEC.exact.k + 1])
+        first, last = np.searchsorted(query.exact_prints.positions, [begin, end - SPEC.exact.k + 1])
     else:
         low, high = np.searchsorted(query.renamed.tokens, [begin, end])
         first, last = np.searchsorted(query.renamed_prints.stream, [low, high - SPEC.renamed.k + 1])
     return np.arange(first, max(first, last))
-
-
-def score(query: Query, rarity: Rarity, kind: SpanKind, begin: int, end: int) -> float:
-    """The significance of tokens [begin, end) of the text."""
-    inside = prints_inside(query, kind, begin, end)
-    values = (rarity.exact if kind == "exact" else rarity.renamed)[inside]
-    rare = float(values.mean()) if len(values) else UNSEEN_RARITY
-    _, repeats = np.unique(query.tokens.hashes[begin:end], return_counts=True)
-    effective = float((1 + np.log(repeats)).sum())
-    return rare * effective * (1.0 if kind == "exact" else RENAMED_FACTOR)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.answers import Match, Source
-from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
 from indexer.attribution.verify import Compared, Run
 from indexer.segment.prepare import IS_FORK, IS_VENDORED
@@ -58,9 +57,8 @@ def ranked(found: list[Found]) -> list[list[Found]]:
 
 def lines_of(compared: Compared, begin: int, end: int) -> tuple[int, int]:
     """The 1-based inclusive lines of tokens [begin, end) of a region."""
-    tokens, region = compared.tokens, compared.region
-    lines = Offsets.of(tokens.data, "utf-8")
-    return region.first_line + lines.line(int(tokens.starts[begin])), region.first_line + lines.line(int(tokens.ends[end - 1]) - 1)
+    tokens = compared.tokens
+    return compared.line_at(int(tokens.starts[begin])), compared.line_at(int(tokens.ends[end - 1]) - 1)
 
 
 def names_of(query: Query, compared: Compared, run: Run) -> dict[str, str] | None:

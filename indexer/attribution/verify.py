@@ -7,12 +7,14 @@ nothing; nothing is reported on the word of a hash.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, SpanKind
 from indexer.attribution import kernels
+from indexer.attribution.offsets import line_starts
 from indexer.attribution.query import Grams, Query, kgrams
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment.segment import Region, Segment
@@ -22,6 +24,7 @@ PADDING = 64  # tokens beyond the hits that are compared too
 LONGEST_GAP = 200  # tokens between two runs of one chain
 MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
 MOST_RUNS = 4096  # found between a text and one candidate
+MOST_CHAINS = 16  # of one region
 MOST_CHAINED = 96  # of them, the longest, that are chained
 
 
@@ -46,13 +49,22 @@ class Run:
         return self.tokens >= (GUARANTEE_TOKENS if self.kind == "exact" else GUARANTEE_TOKENS_RENAMED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compared:
     """A region of a document, tokenized, and the chains of runs found in it, heaviest first."""
 
     region: Region
     tokens: Tokens
     chains: tuple[tuple[Run, ...], ...]
+
+    @cached_property
+    def line_starts(self) -> NDArray[np.int64]:
+        """The byte of the region at which each of its lines begins."""
+        return line_starts(self.tokens.data)
+
+    def line_at(self, byte: int) -> int:
+        """The 1-based line of the document that holds this byte of the region."""
+        return self.region.first_line + int(np.searchsorted(self.line_starts, byte, "right"))
 
 
 class Comparer:
@@ -82,16 +94,17 @@ class Comparer:
         mine, codes = self._query.tokens, tokens.hashes[low:high]
         grams = kgrams(codes, SPEC.exact)
         covered = np.zeros(len(mine) + len(codes) + 1, np.int64)
-        out = self._out
+        table = self._exact
         n = kernels.find_exact(
-            mine.hashes, self._exact.hashes, self._exact.heads, self._exact.following, codes, grams, MOST_PLACES, covered, *out[:3]
+            mine.hashes, table.hashes, table.heads, table.following, codes, grams, MOST_PLACES, covered, *self._out[:3]
         )
-        runs = []
-        for a, b, length in out[:3, : n if n >= 0 else MOST_RUNS].T.tolist():
-            same = kernels.same_bytes(mine.data, mine.starts, mine.ends, tokens.data, tokens.starts, tokens.ends, a, b + low, length)
-            if same >= SPEC.exact.k:
-                runs.append(Run(a, a + same, b + low, b + low + same, "exact"))
-        return runs
+        a, b, length = self._out[:3, : n if n >= 0 else MOST_RUNS]
+        b += low
+        kernels.keep_same_bytes(mine.data, mine.starts, mine.ends, tokens.data, tokens.starts, tokens.ends, a, b, length)
+        longest = np.argsort(-length, kind="stable")[:MOST_CHAINED]
+        longest = longest[length[longest] >= SPEC.exact.k]
+        found = zip(a[longest].tolist(), b[longest].tolist(), length[longest].tolist(), strict=True)
+        return [Run(i, i + size, j, j + size, "exact") for i, j, size in found]
 
     def _renamed_runs(self, tokens: Tokens, renamed: Renamed, low: int, high: int) -> list[Run]:
         mine = self._query.renamed
@@ -134,15 +147,15 @@ def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
 
 
 def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
-    """Runs grouped into chains that advance in both texts, heaviest first; a chain holds at least one run that is a finding alone.
+    """Runs grouped into chains that advance in both texts, heaviest first; a chain has at least GUARANTEE_TOKENS in all.
 
-    Overlapping runs of a chain are cut at the seam. A run is in one chain only.
+    Overlapping runs of a chain are cut at the seam. A run is in one chain only, chains do not interleave in the document.
     """
+    found: list[tuple[Run, ...]] = []
     left = sorted(sorted(runs, key=lambda run: -run.tokens)[:MOST_CHAINED], key=lambda run: (run.begin, run.other))
-    found = []
-    while any(run.suffices for run in left):
+    while left and len(found) < MOST_CHAINS:
         chain = _best_chain(left)
-        if not any(run.suffices for run in chain):
+        if sum(run.tokens for run in chain) < GUARANTEE_TOKENS:
             break
         found.append(_trimmed(chain))
         taken = set(chain)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word
-from indexer.text.words import WORD, indexed_form, lower, part_spans, searchable_parts
+from indexer.text.words import NO_WORD, WORD, indexed_form, lower, part_spans, searchable_parts
 
-_WORD_CHARACTER = "[^" + WORD.pattern[2:-2] + "]"  # WORD is a negated class with a plus: its one character
-_GAP = "[" + WORD.pattern[2:-2] + "]+"
+_WORD_CHARACTER = f"[^{NO_WORD}]"
+_GAP = f"[{NO_WORD}]+"
 _CACHED = 256
 
 

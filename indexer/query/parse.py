@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 
 from indexer.errors import QueryError
-from indexer.query.tree import And, Field, FieldName, Node, Not, Or, Phrase, Word
+from indexer.query.tree import And, Field, FieldName, Node, Not, Or, Phrase, Word, pattern_problem
 from indexer.text.words import WORD
 
 MAX_LENGTH = 10_000
@@ -154,6 +154,8 @@ class _Parser:
         value = self.quoted_text() if self.text.startswith('"', self.at) else self.run()
         if not value.strip():
             raise QueryError(f"{name}: at column {column} needs a value right behind it, as in {name}:{_EXAMPLES[field]}", column)
+        if problem := pattern_problem(value):
+            raise QueryError(f"{name}: at column {column}: {problem}", column)
         return Field(field, value)
 
     def bare(self) -> Node | None:

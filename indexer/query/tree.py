@@ -13,6 +13,9 @@ from typing import Literal, TypeAlias
 
 from indexer.text.words import WORD
 
+MAX_STARS = 8  # of one pattern: stores compile it to an automaton of bounded size
+MAX_PATTERN = 200
+
 FieldName = Literal["language", "license", "repository", "owner", "path"]
 FIELDS: tuple[FieldName, ...] = ("language", "license", "repository", "owner", "path")
 
@@ -68,6 +71,13 @@ class Or:
 
 
 Node: TypeAlias = Word | Phrase | Field | Not | And | Or
+
+
+def pattern_problem(value: str) -> str | None:
+    """Why a field's value with `*` is no pattern that stores take; None for a good one."""
+    if "*" in value and (value.count("*") > MAX_STARS or len(value) > MAX_PATTERN):
+        return f"a pattern takes at most {MAX_STARS} * and {MAX_PATTERN} characters"
+    return None
 
 
 def restrict(tree: Node, filters: Mapping[FieldName, Sequence[str]]) -> Node:

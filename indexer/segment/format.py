@@ -132,6 +132,7 @@ class SectionFile:
         self.halves = self.bytes.view("<u4")
         self.crcs = np.frombuffer(file_map, "<u4", begin // PAGE, begin)
         self.touched = np.zeros(begin // PAGE, np.uint8)
+        self._arrays: dict[tuple[str, str], tuple[int, NDArray[Any]]] = {}
 
     @classmethod
     def open(cls, path: Path, kind: str, spec: str) -> SectionFile:
@@ -171,15 +172,31 @@ class SectionFile:
 
     def array(self, name: str, dtype: str) -> NDArray[Any]:
         """A section as an unchecked array; call `check` for what is read of it."""
-        begin, end = self.section(name)
-        return self.bytes[begin:end].view(dtype)
+        return self._placed(name, dtype)[1]
+
+    def _placed(self, name: str, dtype: str) -> tuple[int, NDArray[Any]]:
+        """Where a section begins, and its array; made once."""
+        placed = self._arrays.get((name, dtype))
+        if placed is None:
+            begin, end = self.section(name)
+            placed = self._arrays[name, dtype] = begin, self.bytes[begin:end].view(dtype)
+        return placed
 
     def value(self, name: str, dtype: str, i: int) -> int:
         """One checked element of a section."""
-        array = self.array(name, dtype)
-        begin = self.section(name)[0] + i * array.itemsize
-        self.check(begin, begin + array.itemsize)
+        begin, array = self._placed(name, dtype)
+        at = begin + i * array.itemsize
+        if not self.touched[at >> kernels.PAGE_SHIFT]:
+            self.check(at, at + array.itemsize)
         return int(array[i])
+
+    def values(self, name: str, dtype: str, elements: NDArray[np.int64]) -> NDArray[Any]:
+        """Some checked elements of a section."""
+        begin, array = self._placed(name, dtype)
+        pages = (begin + elements * array.itemsize) >> kernels.PAGE_SHIFT
+        for page in pages[self.touched[pages] == 0].tolist():
+            self.check(page << kernels.PAGE_SHIFT, (page + 1) << kernels.PAGE_SHIFT)
+        return array[elements]
 
     def read(self, name: str, begin: int, end: int) -> bytes:
         """Checked bytes [begin, end) of a section."""

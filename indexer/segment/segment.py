@@ -117,6 +117,10 @@ class Segment:
         """One value of a column of COLUMNS."""
         return self.file.value(column, COLUMNS[column], i)
 
+    def values(self, column: str, elements: NDArray[np.int64]) -> NDArray[Any]:
+        """Some values of a column of COLUMNS."""
+        return self.file.values(column, COLUMNS[column], elements)
+
     def token_range(self, doc: int) -> tuple[int, int]:
         """The tokens of a document, as positions in the segment."""
         return self.value("doc.first_token", doc), self.value("doc.first_token", doc + 1)

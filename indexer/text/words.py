@@ -24,9 +24,13 @@ from numpy.typing import NDArray
 from indexer.text import words_kernels
 from indexer.text.tokens import Tokens
 
-# the white space beyond ASCII that `indexer.text.tokens` drops
-_SPACES = "\u0085\u00a0\u1680\u180e\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
-WORD = re.compile(rf"[^\x00-/:-@\[-^`{{-\x7f{_SPACES}]+")
+# characters of no word, as in a regular expression's class: ASCII but letters, digits and _, then the white space beyond ASCII
+# that `indexer.text.tokens` drops
+NO_WORD = (
+    r"\x00-/:-@\[-^`{-\x7f"
+    "\u0085\u00a0\u1680\u180e\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+WORD = re.compile(f"[^{NO_WORD}]+")
 _DIGITS = tuple("0123456789")
 PART = re.compile(r"[A-Z]+(?![a-z\u0080-\U0010ffff])|[A-Z]?[a-z\u0080-\U0010ffff]+|[0-9]+")
 

@@ -19,7 +19,7 @@ router = APIRouter(route_class=ApiRoute, default_response_class=HTMLResponse, ta
 _HTML: dict[int | str, dict[str, Any]] = {200: {"description": "A page", "content": {"text/html": {"example": "<!doctype html>"}}}}
 
 
-@router.get("/documents/{document_id}", responses={**_HTML, **problems(404, 429, 503, 504)})
+@router.get("/documents/{document_id:path}", responses={**_HTML, **problems(404, 429, 503, 504)})
 async def document_page(document_id: DocumentId, engine: Engine) -> HTMLResponse:
     """One file of the corpus as a page: numbered lines, `#L10-L20` highlighted, provenance, licence, links."""
     page = await engine.ask(lambda index: render.document_page(index.document(document_id)))

@@ -20,8 +20,6 @@ DocumentId = Annotated[
     str,
     Path(
         description="Id of a document, as answers give it.",
-        min_length=1,
-        max_length=64,
         examples=["0f1e2d3c4b5a69788796a5b4"],
     ),
 ]
@@ -107,7 +105,9 @@ async def _search(question: SearchQuestion, engine: Workers) -> Answer:
     return Answer(to_json(page))
 
 
-@router.get("/v1/documents/{document_id}", tags=["corpus"], response_model=schemas.Document, responses=problems(404, 406, 429, 503, 504))
+@router.get(
+    "/v1/documents/{document_id:path}", tags=["corpus"], response_model=schemas.Document, responses=problems(404, 406, 429, 503, 504)
+)
 async def document(document_id: DocumentId, engine: Engine) -> Answer:
     """One file of the corpus, with its provenance and licence."""
     return Answer(to_json(await engine.ask(lambda index: index.document(document_id))))

@@ -13,7 +13,7 @@ def marked(snippet: Snippet) -> list[str]:
 def test_highlights_count_code_points_and_lines_end_at_crlf_cr_and_lf() -> None:
     content = "one\r\n# 🙂🙂 parse the header\rdef parse_header():\nfour\r\nfive\r\nsix\r\n"
     [snippet] = snippets(content, parse("header"), context_lines=1)
-    assert snippet == Snippet("one\n# 🙂🙂 parse the header\ndef parse_header():\nfour", 1, 4, (Extent(19, 25), Extent(36, 42)))
+    assert snippet == Snippet("one\n# 🙂🙂 parse the header\ndef parse_header():", 1, 3, (Extent(19, 25), Extent(36, 42)))
     assert marked(snippet) == ["header", "header"]
 
 
@@ -23,7 +23,8 @@ def test_highlights_count_code_points_and_lines_end_at_crlf_cr_and_lf() -> None:
         ("parse_header", ["parse_header"]),
         ("parseHeader", ["parse", "header"]),
         ("HEADER", ["header"]),
-        ("pars*", ["parse"]),
+        ("pars*", ["parse_header"]),
+        ("head*", ["header"]),
         ('"def parse_header"', ["def parse_header"]),
         ('"parse_header(SELF"', ["parse_header(self"]),
         ("def -self", ["def"]),
@@ -45,9 +46,7 @@ def test_the_line_with_most_words_comes_before_lines_with_one() -> None:
 def test_snippets_are_disjoint_and_in_text_order() -> None:
     content = "\n".join(f"line {i}" + (" needle" if i in (3, 5, 40) else "") for i in range(60))
     found = snippets(content, parse("needle"), max_snippets=3, context_lines=2)
-    assert [(snippet.start_line, snippet.end_line) for snippet in found] == [(2, 6), (7, 8), (39, 43)] or all(
-        first.end_line < second.start_line for first, second in zip(found, found[1:], strict=False)
-    )
+    assert [(snippet.start_line, snippet.end_line) for snippet in found] == [(2, 6), (39, 43)]
     assert sum(len(snippet.highlights) for snippet in found) == 3
 
 

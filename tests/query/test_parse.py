@@ -62,6 +62,7 @@ def test_queries_and_their_trees(text: str, tree: Node) -> None:
         ('""', 1, "nothing searchable"),
         ("a lang: b", 3, "lang: at column 3 needs a value"),
         ('path:" "', 1, "path: at column 1 needs a value"),
+        ("a path:" + "x*" * 9, 3, "path: at column 3: a pattern takes at most 8 *"),
         ("a OR", 3, "OR at column 3"),
         ("OR a", 1, "OR at column 1"),
         ("a OR OR b", 3, "OR at column 3"),
@@ -76,7 +77,7 @@ def test_queries_and_their_trees(text: str, tree: Node) -> None:
     ],
 )
 def test_errors_say_what_and_where(text: str, column: int, says: str) -> None:
-    with pytest.raises(QueryError, match=".") as caught:
+    with pytest.raises(QueryError) as caught:
         parse(text)
     assert says in str(caught.value)
     assert caught.value.column == column

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from indexer.build import build_index
-from indexer.corpus import conform, content_id, document_id
+from indexer.corpus import REPOSITORIES_SCHEMA, conform, content_id, document_id
 from indexer.index import Index
 from search_api.app import create_app
 from search_api.client import Client
@@ -77,6 +77,13 @@ def _rows() -> Iterator[dict[str, object]]:
     }
 
 
+def _repositories(rows: list[dict[str, object]]) -> pa.RecordBatch:
+    """The table that a release has beside its files."""
+    first = {str(row["repository"]): row for row in reversed(rows)}
+    counted = [row | {"files": sum(other["repository"] == name for other in rows)} for name, row in first.items()]
+    return pa.RecordBatch.from_pylist([{name: row.get(name) for name in REPOSITORIES_SCHEMA.names} for row in counted], REPOSITORIES_SCHEMA)
+
+
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, object]]:
     return list(_rows())
@@ -91,7 +98,7 @@ def corpus(rows: list[dict[str, object]]) -> Corpus:
 def location(rows: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("search-api") / "packages.index"
     batch = conform(pa.RecordBatch.from_pylist(rows))
-    build_index(folder, [batch], name="packages", version="1.0", date="2026-11-01")
+    build_index(folder, [batch], repositories=[_repositories(rows)], name="packages", version="1.0", date="2026-11-01")
     return str(folder)
 
 

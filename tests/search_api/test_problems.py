@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +94,10 @@ def test_unknown_path_is_404(http: httpx.Client, path: str) -> None:
     check_problem(http.get(path), 404, "not-found")
 
 
-@pytest.mark.parametrize("path", ["/v1/documents/000000000000000000000000", "/documents/nope", "/v1/documents/%00%f0%9f%98%80"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/documents/000000000000000000000000", "/documents/nope", "/v1/documents/%00%f0%9f%98%80", "/v1/documents/", "/v1/documents/a/b"],
+)
 def test_unknown_document_is_404(http: httpx.Client, path: str) -> None:
     check_problem(http.get(path), 404, "document-not-found")
 
@@ -165,6 +169,14 @@ def test_body_at_the_limit_is_answered(index: Index, serve: Serve) -> None:
 
 def test_ten_megabytes_of_text_are_413_and_the_connection_survives(http: httpx.Client) -> None:
     check_problem(http.post("/v1/attribution", json={"text": "def f(): pass\n" * 800_000}), 413, "too-large")
+
+
+def test_client_that_asks_before_sending_too_much_is_told_no(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = ("POST /overlap HTTP/1.1", "Host: x", "Content-Type: application/json", "Content-Length: 99999999", "Expect: 100-continue")
+        connection.sendall("\r\n".join((*head, "", "")).encode())
+        assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 413 ")
 
 
 def test_mounted_page_hides_neither_404_nor_405(index: Index, serve: Serve) -> None:

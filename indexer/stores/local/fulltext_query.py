@@ -14,7 +14,8 @@ import re
 import tantivy
 from tantivy import Occur, Query
 
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word
+from indexer.errors import InputError
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word, pattern_problem
 from indexer.text.words import WORD, indexed_form, lower, searchable_parts
 
 WHOLE_WORD_BOOST = 3.0
@@ -22,7 +23,10 @@ _EXTRA_FIELDS = {"path": "path_words"}  # fields that are also found by words in
 
 
 def to_query(tree: Node, schema: tantivy.Schema) -> Query:
-    """The tantivy query of a tree. Finds every document that the tree does, and more only where it holds literals."""
+    """The tantivy query of a tree. Finds every document that the tree does, and more only where it holds literals.
+
+    Raises InputError for a field's pattern that is too long.
+    """
     return _Translation(schema).query(tree, certain=False)
 
 
@@ -84,6 +88,8 @@ class _Translation:
         if "*" not in value:
             exact = Query.term_query(self.schema, field.name, value, "basic")
             return _any([exact, self.phrase(extra, words)]) if extra and words else exact
+        if problem := pattern_problem(value):
+            raise InputError(f"{field.name}: {problem}, got {len(value)} characters")
         whole = Query.regex_query(self.schema, field.name, "(?s:.*)".join(map(_escape, value.split("*"))))
         if extra and len(words) == 1 and value == words[0] + "*":
             return _any([whole, Query.regex_query(self.schema, extra, _escape(indexed_form(words[0])) + ".*")])

@@ -1,0 +1,168 @@
+"""`wherefrom collect`, `curate` and `index`: what do they take, show and print?
+
+Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from indexer.errors import InputError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE parquet:GLOB stack:GLOB"
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Name unreadable input on standard error, count it, and go on without it.")]
+
+Progress = Callable[[int, int, str], None]
+
+
+@app.command(epilog="Example: wherefrom collect python-env dir:src -o raw")
+def collect(
+    sources: Sources,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RAW", help="The folder to make.")],
+    *,
+    force: Force = False,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Gather source files, with licence and provenance, into a folder."""
+    from curation.collect import collect as run
+    from curation.origin import Reading
+
+    with shown_progress() as (progress, warn):
+        manifest = run(sources, output, date=today(os.environ), reading=Reading(skip_bad, warn), force=force, progress=progress)
+    _print_manifest(output, manifest, as_json)
+
+
+@app.command(epilog="Example: wherefrom curate raw -o release-1 --version 1.0 --licenses permissive")
+def curate(
+    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Folders that `wherefrom collect` made.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RELEASE", help="The folder to make.")],
+    *,
+    version: Annotated[str, typer.Option(metavar="V", help="The release's version.")],
+    name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
+    licenses: Annotated[Literal["any", "permissive"], typer.Option(help="Which licences files may have.")] = "any",
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Make a release: each content once, with the tables of files and repositories and a manifest."""
+    from curation.curate import curate as run
+
+    with shown_progress() as (progress, _):
+        manifest = run(
+            raws,
+            output,
+            name=name or output.resolve().name,
+            version=version,
+            date=today(os.environ),
+            licenses=licenses,
+            force=force,
+            progress=progress,
+        )
+    _print_manifest(output, manifest, as_json)
+
+
+@app.command(epilog="Example: wherefrom index release-1 -o demo.index")
+def index(
+    inputs: Annotated[list[str], typer.Argument(metavar="RELEASE|SOURCE...", help=f"A release's folder, or {_SOURCE_HELP}")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="LOCATION", help="The index to make: a folder.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="The index's name; by default the release's, or the location's.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="V", help="Its version; by default the release's, or today's date.")] = None,
+    force: Force = False,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Build an index from releases or straight from sources; it becomes your default index."""
+    from curation.origin import Reading
+    from curation.pipeline import index_sources
+    from indexer.location import remember_location
+
+    date = today(os.environ)
+    with shown_progress() as (progress, warn):
+        made = index_sources(
+            inputs, output, name=name, version=version, date=date, reading=Reading(skip_bad, warn), force=force, progress=progress
+        )
+    remember_location(output, os.environ)
+    report = made.report
+    if as_json:
+        sizes = {"documents": report.documents, "text_bytes": report.text_bytes, "index_bytes": report.index_bytes}
+        described = {"location": output, "name": made.name, "version": made.version, "date": date}
+        _print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
+        return
+    print(
+        f"{output}: {report.documents:,} files, {_mb(report.text_bytes)} of text in an index of {_mb(report.index_bytes)},"
+        f" made in {report.seconds:.1f} s{_skipped(made.skipped)}"
+    )
+
+
+def today(environment: Mapping[str, str]) -> str:
+    """The date to write down, ISO 8601, UTC: that of SOURCE_DATE_EPOCH where it is set, as reproducible builds do."""
+    stated = environment.get("SOURCE_DATE_EPOCH")
+    try:
+        return datetime.fromtimestamp(int(stated) if stated else time.time(), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise InputError(f"SOURCE_DATE_EPOCH={stated!r}: wanted seconds since 1970, such as 1767225600; unset or correct it") from None
+
+
+@contextmanager
+def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """A live line on standard error, and a way to print warnings above it; no line where that is no terminal."""
+    from rich.progress import Progress as Display
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    begun = time.monotonic()
+    with Display(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+        task = display.add_task("starting", total=None)
+
+        def show(documents: int, size: int, stage: str) -> None:
+            rate = size / 1e6 / max(time.monotonic() - begun, 0.001)
+            done = f": {documents:,} files, {_mb(size)}, {rate:.1f} MB/s" if size else f": {documents:,} files"
+            display.update(task, description=stage + done)
+
+        def warn(message: str) -> None:
+            console.print(f"wherefrom: skipped: {message}", markup=False)
+
+        yield show, warn
+
+
+def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json({"location": str(folder), **manifest})
+        return
+    counts = manifest["counts"]
+    line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
+    if folded := counts.get("duplicates_folded"):
+        line += f"; {folded:,} identical copies folded"
+    if left_out := counts.get("left_out_by_license"):
+        line += f"; {left_out:,} left out by licence"
+    print(line + _skipped(manifest.get("skipped", {})))
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _skipped(reasons: dict[str, int]) -> str:
+    listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons.items())
+    return f"; skipped: {listed}" if listed else ""
+
+
+def _mb(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"

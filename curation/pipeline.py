@@ -1,0 +1,137 @@
+"""How do sources and releases become an index, in one stream?
+
+Not here: what an index is (`indexer.build`), the command around this (`curation.cli`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from curation.batches import batches
+from curation.collect import counted, not_empty
+from curation.ledger import Ledger
+from curation.origin import Reading, Source
+from curation.release_folder import MANIFEST, check_hashes
+from curation.sources.naming import all_files, source
+from indexer.build import BuildReport, build_index
+from indexer.corpus import Release
+from indexer.errors import IndexNotFound, InputError, UnusableIndex
+from indexer.location import kind_of
+from indexer.stores.local.manifest import OURS, Manifest
+
+Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage
+
+
+_LOCK = "lock"
+_LEFT_BY_A_BUILD = (*OURS, _LOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What was built, under which name, and what was skipped by reason."""
+
+    report: BuildReport
+    name: str
+    version: str
+    skipped: dict[str, int]
+
+
+def index_sources(
+    inputs: Sequence[str],
+    location: str | Path,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    date: str,
+    reading: Reading | None = None,
+    full_text: bool = True,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Indexed:
+    """Builds an index of releases (folders with a manifest) and SOURCE strings, in their order.
+
+    Name and version default to those of a single release, else to the location's name and the date. An index that stands at
+    the location is replaced with `force` only, and answers until then. Raises InputError where an input cannot be read or
+    holds nothing, or the location is taken, IndexLocked, OutOfSpace.
+    """
+    account = reading or Reading()
+    _check_free(str(location), force)
+    opened = [_open(each) for each in inputs]
+    releases = [each for each in opened if isinstance(each, Release)]
+    manifest = releases[0].manifest if len(opened) == 1 and releases else {}
+    name = name or str(manifest.get("name") or Path(location).stem)
+    version = version or str(manifest.get("version") or date)
+    with (
+        _removed_if_empty(Path(location)),
+        tempfile.TemporaryDirectory(prefix="wherefrom-index-") as scratch,
+        Ledger(Path(scratch, "ledger")) as ledger,
+    ):
+        for release in releases:
+            check_hashes(release)
+            ledger.describe(row for batch in release.repositories().to_batches() for row in batch.to_pylist())
+        rows = not_empty(counted(_batches(opened, ledger, account), ledger), inputs, account)
+        report = build_index(
+            location,
+            rows,
+            repositories=ledger.batches(),
+            name=name,
+            version=version,
+            date=date,
+            full_text=full_text,
+            progress=progress,
+        )
+    return Indexed(report, name, version, dict(sorted(account.skipped.items())))
+
+
+def _check_free(location: str, force: bool) -> None:
+    """An index is replaced only with `force`, a folder of anything else never; what a killed build left is no obstacle."""
+    if kind_of(location) != "folder":
+        raise InputError(f"{location}: this version builds indexes in folders only; name a folder")
+    folder = Path(location)
+    if not folder.exists():
+        return
+    try:
+        Manifest.read(folder)
+    except IndexNotFound:
+        if not folder.is_dir() or any(not entry.name.startswith(_LEFT_BY_A_BUILD) for entry in folder.iterdir()):
+            raise InputError(f"{location}: holds something other than an index; choose another place") from None
+        return
+    except UnusableIndex:
+        pass  # an index, if a damaged or foreign one
+    if not force:
+        raise InputError(f"{location}: an index stands there; choose another place, or replace it with --force")
+
+
+@contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Takes a folder away that this run made and did not fill."""
+    is_new = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and folder.is_dir() and not any(entry.name != _LOCK for entry in folder.iterdir()):
+            shutil.rmtree(folder)
+        raise
+
+
+def _open(name: str) -> Release | Source:
+    if (Path(name) / MANIFEST).is_file():
+        return Release.open(name)
+    if Path(name).is_dir():
+        raise InputError(f"{name}: no release here (no {MANIFEST}); a folder of code is dir:{name}")
+    return source(name)
+
+
+def _batches(opened: Sequence[Release | Source], ledger: Ledger, reading: Reading) -> Iterator[pa.RecordBatch]:
+    for each in opened:
+        if isinstance(each, Release):
+            yield from each.batches()
+        else:
+            yield from batches(ledger.watch(all_files([each], reading)), reading)

@@ -1,0 +1,104 @@
+"""What are all the commands, settings, routes and Python names? Prints REFERENCE.md from the program itself: `make reference`."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import wherefrom
+
+TARGET = Path(__file__).parents[1] / "REFERENCE.md"
+
+_HEAD = """\
+# Reference
+
+Every command, setting, route and Python name. This file is written by `make reference` from the program itself; a test compares.
+What the fields of an answer mean stands in `indexer/answers.py`; the routes with all their fields and examples at `/docs` of a
+running server.
+"""
+
+
+def reference() -> str:
+    """The whole of REFERENCE.md."""
+    return "\n".join([_HEAD, *_commands(), *_settings(), *_routes(), *_names()])
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A markdown table; a bar inside a cell is escaped."""
+    lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def command_options(name: str) -> list[tuple[str, str]]:
+    """(option or argument as typed, what it does) of one command; `--help` aside."""
+    command = typer.main.get_command(import_module(wherefrom.COMMANDS[name][0]).app).commands[name]  # type: ignore[attr-defined]
+    return [(_typed(param), _what(param)) for param in command.params if param.name != "help"]
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    for name, (module, what) in wherefrom.COMMANDS.items():
+        command = typer.main.get_command(import_module(module).app).commands[name]  # type: ignore[attr-defined]
+        yield f"### `wherefrom {name}`\n\n{what[0].upper()}{what[1:]}.\n\n```\n{inspect.cleandoc(command.help or '')}\n```\n"
+        if options := command_options(name):
+            yield table(["option", "what it does"], [[f"`{typed}`", text] for typed, text in options])
+
+
+def _typed(param: Any) -> str:
+    """As it is typed. Option --limit of int -> "--limit N" """
+    if param.param_type_name == "argument":
+        return str(param.metavar or param.name.upper())
+    names = ", ".join([*param.opts, *param.secondary_opts])
+    return names if param.is_flag else f"{names} {param.metavar or 'VALUE'}"
+
+
+def _what(param: Any) -> str:
+    default = "" if param.default in (None, False, (), []) or callable(param.default) or param.required else f" Default: {param.default}."
+    return f"{(param.help or '').strip()}{default}"
+
+
+def _settings() -> Iterator[str]:
+    from search_api.settings import Settings
+
+    prefix = Settings.model_config["env_prefix"]
+    rows = [[f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or ""] for name, field in Settings.model_fields.items()]
+    yield "## Settings of a server\n\nRead from the environment.\n"
+    yield table(["variable", "default", "what it sets"], rows)
+
+
+def openapi() -> dict[str, Any]:
+    """The API's own description; no index is needed for it."""
+    from search_api.app import create_app
+    from search_api.settings import Settings
+
+    with tempfile.TemporaryDirectory() as folder:
+        return create_app(f"{folder}/none.index", Settings()).openapi()
+
+
+def _routes() -> Iterator[str]:
+    rows = [
+        [f"`{method.upper()} {path}`", (operation.get("summary") or operation.get("description", "")).strip().splitlines()[0]]
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    yield "## Routes\n"
+    yield table(["route", "answer"], rows)
+
+
+def _names() -> Iterator[str]:
+    rows = []
+    for name, module in sorted(wherefrom.NAMES.items()):
+        first = (inspect.getdoc(getattr(wherefrom, name)) or "").splitlines()[0]
+        rows.append([f"`{name}`", f"`{module}`", first])
+    yield "## Python: `import wherefrom`\n\n`wherefrom.open(location)` gives an `Index` or a `Client`, with the same methods.\n"
+    yield table(["name", "defined in", "what it is"], rows)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
