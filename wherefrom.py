@@ -120,7 +120,9 @@ def _load(module: str) -> ModuleType:
         missing = (error.name or "").partition(".")[0]
         if missing in _EXTRAS:
             extra = _EXTRAS[missing]
-            raise ModuleNotFoundError(f"{missing} is not installed; this needs: pip install 'wherefrom[{extra}]'", name=error.name) from error
+            raise ModuleNotFoundError(
+                f"{missing} is not installed; this needs: pip install 'wherefrom[{extra}]'", name=error.name
+            ) from error
         raise
 
 

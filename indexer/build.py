@@ -66,7 +66,9 @@ def build_index(
         old = _previous(folder)
         remove_leftovers(folder, old.names() if old else set())
         generation = old.info.generation + 1 if old else 1
-        files = SegmentFiles(f"segment-{generation:06d}", f"segment-{generation:06d}.filter", f"text-{generation:06d}" if full_text else None)
+        files = SegmentFiles(
+            f"segment-{generation:06d}", f"segment-{generation:06d}.filter", f"text-{generation:06d}" if full_text else None
+        )
         table = f"repositories-{generation:06d}.parquet"
         try:
             documents, text_bytes = _write_segment(folder, files, batches, report)

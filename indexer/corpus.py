@@ -132,7 +132,9 @@ def read_parquet(path: Path, batch_rows: int = 512) -> Iterator[pa.RecordBatch]:
             missing = [name for name in REQUIRED_COLUMNS if name not in file.schema_arrow.names]
             if missing:
                 have = ", ".join(file.schema_arrow.names)
-                raise InputError(f"{path}: column {', '.join(missing)} is missing (it has {have}); a source needs content, repository and path")
+                raise InputError(
+                    f"{path}: column {', '.join(missing)} is missing (it has {have}); a source needs content, repository and path"
+                )
             columns = [name for name in FILES_SCHEMA.names if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
                 yield conform(batch)

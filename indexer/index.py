@@ -31,6 +31,7 @@ from indexer.bloom import membership
 from indexer.errors import DocumentNotFound, InputError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import fingerprint_exact
+from indexer.query.tree import FieldName
 from indexer.stores.local.manifest import Manifest
 from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
@@ -125,9 +126,7 @@ class Index:
         """Where the text comes from: verified spans, ranked sources, licences, notice. Raises InputError for a bad option."""
         _check_unit(offset_unit)
         if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
-            raise InputError(
-                f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1"
-            )
+            raise InputError(f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1")
         wanted: tuple[SpanKind, ...] = ("exact", "renamed") if kinds is None else tuple(kinds)
         if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
             raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
@@ -159,7 +158,9 @@ class Index:
             if doc is not None:
                 row = segment.row(doc) | {"content": segment.content(doc).decode("utf-8", "replace")}
                 return Document(**(row | {"licenses": tuple(row["licenses"])}))
-        raise DocumentNotFound(f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them")
+        raise DocumentNotFound(
+            f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them"
+        )
 
     def search(
         self,
@@ -173,7 +174,7 @@ class Index:
         cursor: str | None = None,
     ) -> SearchPage:
         """Documents that a query of the search language finds, best first. Raises QueryError, InputError for a bad cursor."""
-        filters = {"language": language, "license": license, "repository": repository, "owner": owner}
+        filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
         return search_page(self._snapshot, query, filters, limit, cursor)
 
     def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:

@@ -5,7 +5,6 @@ Not here: opening (`wherefrom.open`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -26,8 +25,9 @@ def kind_of(location: str) -> Kind:
 
 def state_file(environment: Mapping[str, str]) -> Path:
     """The file that remembers which index this user made last."""
-    state = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME") or os.path.expanduser("~"), ".local", "state")
-    return Path(state) / "wherefrom" / "default-index"
+    home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+    state = environment.get("XDG_STATE_HOME")
+    return (Path(state) if state else home / ".local" / "state") / "wherefrom" / "default-index"
 
 
 def default_location(environment: Mapping[str, str]) -> str:
@@ -49,4 +49,4 @@ def remember_location(location: str, environment: Mapping[str, str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
     part.write_text(location if kind_of(location) != "folder" else str(Path(location).resolve()), "utf-8")
-    os.replace(part, file)
+    part.replace(file)

@@ -131,7 +131,8 @@ def _verify_uncovered(search: _Search, hits: Hits) -> None:
 
 def _covered(search: _Search, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """For each k-gram, whether verified runs cover all of it."""
-    before = np.concatenate((np.zeros(1, np.int64), np.cumsum(search.covered)))
+    before = np.zeros(len(search.covered) + 1, np.int64)
+    np.cumsum(search.covered, out=before[1:])
     covered: NDArray[np.bool_] = before[positions + SPEC.exact.k] - before[positions] == SPEC.exact.k
     return covered
 
@@ -153,8 +154,19 @@ def _report(search: _Search, hits: Hits, info: IndexInfo) -> Attribution:
         best = max((sources[s].score for s in mine), default=value)
         spans.append(
             Span(
-                offsets.offset(first), offsets.offset(last), offsets.line(first), offsets.line(last - 1), end - begin, kind, round(value, 3),
-                best >= search.least, max(often.files, 1), max(often.repositories, 1), max(often.owners, 1), often.capped, mine,
+                offsets.offset(first),
+                offsets.offset(last),
+                offsets.line(first),
+                offsets.line(last - 1),
+                end - begin,
+                kind,
+                round(value, 3),
+                best >= search.least,
+                max(often.files, 1),
+                max(often.repositories, 1),
+                max(often.owners, 1),
+                often.capped,
+                mine,
             )  # fmt: skip
         )
     status: Status = "found"

@@ -1,9 +1,9 @@
 """How much does a shared stretch mean? Rare tokens count, repeats and idioms hardly do.
 
-A token's weight is rarity x freshness. *Rarity*, from the fingerprints around it: 1 - log(places) / log(sqrt(N)), at least FLOOR: 1 for
-what stands in one place among N documents, next to nothing from sqrt(N) places on, as in a licence header. *Freshness*: a token that the text has
-n times weighs (1 + log n) / n each time, so a table of numbers or a list of imports weighs little however long it is. The score of
-a stretch is the sum over its tokens, so that a source which covers more never scores less.
+A token's weight is rarity x freshness. *Rarity*, from the fingerprints around it: 1 - log(places) / log(sqrt(N)), at least FLOOR:
+1 for what stands in one place among N documents, next to nothing from sqrt(N) places on, as in a licence header. *Freshness*: a
+token that the text has n times weighs (1 + log n) / n each time, so a table of numbers or a list of imports weighs little however
+long it is. The score of a stretch is the sum over its tokens, so that a source which covers more never scores less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNSEEN_RARITY = 0.3  # where no fingerprint of the text is in the index
 
 def threshold(sensitivity: float) -> float:
     """The score from which a span is significant: 0.5 gives THRESHOLD, 1 a quarter of it, 0 four times it."""
-    return THRESHOLD * 4.0 ** (1 - 2 * sensitivity)
+    return THRESHOLD * float(4.0 ** (1 - 2 * sensitivity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Significance:
         return total
 
 
-def _spread(centres: NDArray[np.float64], rare: NDArray[np.float64], counts: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:
+def _spread(centres: NDArray[np.floating], rare: NDArray[np.floating], counts: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:
     """The rarity of each token, between those of the fingerprints before and after it that the index holds."""
     held = counts > 0
     if not held.any():
@@ -65,7 +65,9 @@ def _spread(centres: NDArray[np.float64], rare: NDArray[np.float64], counts: NDA
 
 
 def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate((np.zeros(1), np.cumsum(values)))
+    sums = np.zeros(len(values) + 1)
+    np.cumsum(values, out=sums[1:])
+    return sums
 
 
 def prints_inside(query: Query, kind: SpanKind, begin: int, end: int) -> NDArray[np.int64]:

@@ -95,9 +95,7 @@ class Comparer:
         grams = kgrams(codes, SPEC.exact)
         covered = np.zeros(len(mine) + len(codes) + 1, np.int64)
         table = self._exact
-        n = kernels.find_exact(
-            mine.hashes, table.hashes, table.heads, table.following, codes, grams, MOST_PLACES, covered, *self._out[:3]
-        )
+        n = kernels.find_exact(mine.hashes, table.hashes, table.heads, table.following, codes, grams, MOST_PLACES, covered, *self._out[:3])
         a, b, length = self._out[:3, : n if n >= 0 else MOST_RUNS]
         b += low
         kernels.keep_same_bytes(mine.data, mine.starts, mine.ends, tokens.data, tokens.starts, tokens.ends, a, b, length)
@@ -168,7 +166,8 @@ def _best_chain(runs: list[Run]) -> list[Run]:
     edges = np.array([(run.begin, run.end, run.other, run.other_end) for run in runs], np.int64).T
     previous, totals = np.empty(len(runs), np.int64), np.empty(len(runs), np.float64)
     weights = np.array([run.tokens for run in runs], np.float64)
-    last = kernels.best_chain(*np.ascontiguousarray(edges), weights, LONGEST_GAP, previous, totals)
+    begin, end, other, other_end = np.ascontiguousarray(edges)
+    last = kernels.best_chain(begin, end, other, other_end, weights, LONGEST_GAP, previous, totals)
     chain = []
     while last >= 0:
         chain.append(runs[last])

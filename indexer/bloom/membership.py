@@ -44,7 +44,9 @@ def runs(hits: NDArray[np.bool_], positions: NDArray[np.int64], n_tokens: int, c
     return found
 
 
-def answer_rate(values: NDArray[np.uint64], positions: Sequence[int], n_tokens: int, channel: Channel, min_tokens: int, rate: float) -> float:
+def answer_rate(
+    values: NDArray[np.uint64], positions: Sequence[int], n_tokens: int, channel: Channel, min_tokens: int, rate: float
+) -> float:
     """The chance that a text none of whose fingerprints is in the corpus is called a member.
 
     `rate` is that of one look-up. A run that is long enough begins at hit i and lasts at least to the first j whose reach suffices;

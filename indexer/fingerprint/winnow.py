@@ -63,7 +63,19 @@ def _fingerprint(
     scratch, chosen = np.empty(longest, np.uint64), np.empty(longest, np.int64)
     table = np.zeros(size if capped else 1, np.uint64)
     n = kernels.fingerprint(
-        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, table, keys, positions, out_offsets
+        codes,
+        offsets,
+        channel.k,
+        channel.window,
+        channel.reach,
+        channel.renamed,
+        capped,
+        scratch,
+        chosen,
+        table,
+        keys,
+        positions,
+        out_offsets,
     )
     stream = positions[:n]
     return Fingerprints(keys[:n], stream if to_exact is None else to_exact[stream].astype(np.int64), stream, out_offsets)

@@ -51,7 +51,7 @@ class SectionWriter:
         self._sections: dict[str, tuple[int, int]] = {}
         self._crcs: list[int] = []
         self._tail = bytearray(PAGE)  # room for the header
-        self._file: BinaryIO = open(self._part, "wb")
+        self._file: BinaryIO = open(self._part, "wb")  # noqa: SIM115 - closed by finish or abort
         self._written = 0
         self._flush_pages()
 
@@ -62,7 +62,7 @@ class SectionWriter:
 
     def write(self, data: bytes | memoryview | NDArray[Any]) -> None:
         """Appends to the section begun last."""
-        view = memoryview(np.ascontiguousarray(data)).cast("B") if isinstance(data, np.ndarray) else memoryview(data)
+        view = np.ascontiguousarray(data).data.cast("B") if isinstance(data, np.ndarray) else memoryview(data)
         name = next(reversed(self._sections))
         begin, length = self._sections[name]
         self._sections[name] = (begin, length + len(view))
@@ -97,7 +97,7 @@ class SectionWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            os.replace(self._part, self.path)
+            self._part.replace(self.path)
             fsync_folder(self.path.parent)
         return total
 
@@ -147,7 +147,9 @@ class SectionFile:
             raise IndexNotFound(f"{path}: this part of the index is missing; rebuild it with wherefrom index") from error
         header = _read_header(path, file_map, kind, size)
         if header["spec"] != spec:
-            raise SpecMismatch(f"{path}: fingerprints of spec {header['spec']}, this version compares {spec}; rebuild the index with wherefrom index")
+            raise SpecMismatch(
+                f"{path}: fingerprints of spec {header['spec']}, this version compares {spec}; rebuild the index with wherefrom index"
+            )
         return cls(path, file_map, header)
 
     def section(self, name: str) -> tuple[int, int]:
@@ -202,7 +204,9 @@ class SectionFile:
         """Checked bytes [begin, end) of a section."""
         base, stop = self.section(name)
         if end > stop - base:
-            raise IndexCorrupt(f"{self.path}: section {name} has {stop - base} bytes, {end} were wanted; rebuild the index with wherefrom index")
+            raise IndexCorrupt(
+                f"{self.path}: section {name} has {stop - base} bytes, {end} were wanted; rebuild the index with wherefrom index"
+            )
         self.check(base + begin, base + end)
         return self.bytes[base + begin : base + end].tobytes()
 
@@ -211,7 +215,7 @@ class SectionFile:
         problems = []
         for page in range(len(self.crcs)):
             begin = page * PAGE
-            if zlib.crc32(self.bytes[begin : begin + PAGE]) != int(self.crcs[page]):
+            if zlib.crc32(self.bytes[begin : begin + PAGE].data) != int(self.crcs[page]):
                 problems.append(f"{self.path}: bytes {begin}..{begin + PAGE} fail their checksum")
             if progress and page % 256 == 255:
                 progress(256 * PAGE)

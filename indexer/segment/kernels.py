@@ -135,7 +135,9 @@ def find_entry(words, halves, touched, crcs, directory, entries, bits, value):
 
 
 @njit(cache=True, nogil=True)
-def look_up(words, halves, data, touched, crcs, directory, entries, lists, lists_end, bits, keys, filtered, most, out_count, out_query, out_position):
+def look_up(
+    words, halves, data, touched, crcs, directory, entries, lists, lists_end, bits, keys, filtered, most, out_count, out_query, out_position
+):
     """Postings of each of `keys` (fingerprint << 16 | contexts). Returns (hits, bad page or -1, whether a list was cut).
 
     out_count[i]: how many postings the fingerprint has. With `filtered` a long list gives only postings one of whose contexts

@@ -145,7 +145,7 @@ def cut_blocks(tokens: Tokens, renamed: Renamed) -> tuple[list[bytes], dict[str,
     block_of, begins = _pack(pieces[:n], piece_ends)
     ends = np.append(begins[1:], offsets[-1]).astype(np.int64)
     codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
-    blocks = [codec.compress(memoryview(data[b:e]), asbytes=True) for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
+    blocks = [codec.compress(data[b:e].data, asbytes=True) for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
     docs = piece_docs[:n][np.searchsorted(block_of, np.arange(len(begins)))]
     first_piece = np.searchsorted(piece_docs[:n], np.arange(len(offsets) - 1))
     doc_blocks = block_of[first_piece]
@@ -167,7 +167,8 @@ def cut_blocks(tokens: Tokens, renamed: Renamed) -> tuple[list[bytes], dict[str,
 
 def _pack(pieces: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Neighbouring pieces share a block while it stays within BLOCK_BYTES. Returns each piece's block and where blocks begin."""
-    block_of, begins = np.empty(len(pieces), np.int64), []
+    block_of = np.empty(len(pieces), np.int64)
+    begins: list[int] = []
     for i, (begin, end) in enumerate(zip(pieces.tolist(), ends.tolist(), strict=True)):
         if not begins or end - begins[-1] > BLOCK_BYTES:
             begins.append(begin)

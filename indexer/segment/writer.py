@@ -131,7 +131,12 @@ class SegmentWriter:
         return size + self._write_filter(counts[SPEC.exact.name])
 
     def _write_columns(self) -> None:
-        ends = {"doc.first_token": self.tokens, "block.first_token": self.tokens, "block.offset": self._text_offset, "rows.offset": self._rows_offset}
+        ends = {
+            "doc.first_token": self.tokens,
+            "block.first_token": self.tokens,
+            "block.offset": self._text_offset,
+            "rows.offset": self._rows_offset,
+        }
         for name, dtype in COLUMNS.items():
             parts = self._columns[name]
             column = np.concatenate(parts) if parts else np.zeros(0, dtype)

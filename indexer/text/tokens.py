@@ -102,6 +102,15 @@ def rename(tokens: Tokens) -> Renamed:
     codes, positions = np.empty(len(tokens), np.uint64), np.empty(len(tokens), np.int32)
     offsets = np.empty(len(tokens.offsets), np.int64)
     n = kernels.rename(
-        tokens.data, tokens.offsets, keyword_table(), tokens.starts, tokens.ends, tokens.hashes, tokens.token_offsets, codes, positions, offsets
+        tokens.data,
+        tokens.offsets,
+        keyword_table(),
+        tokens.starts,
+        tokens.ends,
+        tokens.hashes,
+        tokens.token_offsets,
+        codes,
+        positions,
+        offsets,
     )
     return Renamed(codes[:n], positions[:n], offsets)

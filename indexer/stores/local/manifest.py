@@ -81,7 +81,7 @@ class Manifest:
             json.dump(value, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, folder / MANIFEST)
+        part.replace(folder / MANIFEST)
         fsync_folder(folder)
 
     def names(self) -> set[str]:

@@ -113,7 +113,9 @@ def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: s
     begin = _offset_of(cursor, snapshot, owner or "")
     rows = table.slice(begin, limit).to_pylist()
     return RepositoryPage(
-        repositories=tuple(Repository(**(row | {"licenses": tuple(row["licenses"] or ()), "license_type": row["license_type"] or "none"})) for row in rows),
+        repositories=tuple(
+            Repository(**(row | {"licenses": tuple(row["licenses"] or ()), "license_type": row["license_type"] or "none"})) for row in rows
+        ),
         total=table.num_rows,
         cursor=_cursor(begin + limit, snapshot, owner or "") if begin + limit < table.num_rows else None,
         index=snapshot.manifest.info,
@@ -131,7 +133,7 @@ def _offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
         return 0
     try:
         offset, generation, asked = json.loads(base64.urlsafe_b64decode(cursor))
-        valid = isinstance(offset, int) and 0 <= offset and asked == question
+        valid = isinstance(offset, int) and offset >= 0 and asked == question
     except (ValueError, TypeError):
         valid, generation = False, None
     if not valid:

@@ -52,7 +52,9 @@ class Snapshot:
                 part = name.partition(".")[0]
                 parts[part] = parts.get(part, 0) + length
             parts["filter"] = parts.get("filter", 0) + bloom.file.header["size"]
-        parts["full_text"] = sum(path.stat().st_size for files in self.manifest.segments if files.text for path in _files(self.folder / files.text))
+        parts["full_text"] = sum(
+            path.stat().st_size for files in self.manifest.segments if files.text for path in _files(self.folder / files.text)
+        )
         return {
             "location": str(self.folder),
             **asdict(self.manifest.info),
@@ -71,9 +73,9 @@ class Snapshot:
         """Reads every byte of every file and compares it with its checksum."""
         problems: list[str] = []
         size = 0
-        for opened in (*self.segments, *self.filters):
-            problems += opened.file.verify(progress)
-            size += opened.file.header["size"]
+        for file in (*(segment.file for segment in self.segments), *(bloom.file for bloom in self.filters)):
+            problems += file.verify(progress)
+            size += file.header["size"]
         for files, text in zip((files for files in self.manifest.segments if files.text), self.texts, strict=True):
             problems += text.verify()
             size += sum(path.stat().st_size for path in _files(self.folder / str(files.text)))
