@@ -83,7 +83,7 @@ Each command has its own --help. WHEREFROM_INDEX names the index to use.
 """
 
 
-def open(location: str | os.PathLike[str]) -> Index | Client:  # noqa: A001 - the public name, as in `wherefrom.open(...)`
+def open(location: str | os.PathLike[str]) -> Index | Client:
     """The index at a location: a folder, or the URL of a running server. Raises IndexNotFound, BackendUnavailable. O(1)."""
     kind_of = _load("indexer.location").kind_of
     errors = _load("indexer.errors")
@@ -117,13 +117,15 @@ def _load(module: str) -> ModuleType:
         _refuse_foreign(area, loaded)
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in _EXTRAS:
-            extra = _EXTRAS[missing]
-            raise ModuleNotFoundError(
-                f"{missing} is not installed; this needs: pip install 'wherefrom[{extra}]'", name=error.name
-            ) from error
-        raise
+        raise _with_remedy(error) from None
+
+
+def _with_remedy(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """The error in words that name the extra to install, where it is a package of one."""
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _EXTRAS:
+        return error
+    return ModuleNotFoundError(f"{missing} is not installed; this needs: pip install 'wherefrom[{_EXTRAS[missing]}]'", name=error.name)
 
 
 def _refuse_foreign(area: str, module: ModuleType) -> None:
@@ -174,7 +176,7 @@ def _run(args: list[str]) -> int:
         sys.stderr.close()
         return 141
     except ModuleNotFoundError as error:
-        print(f"wherefrom: {error}", file=sys.stderr)
+        print(f"wherefrom: {_with_remedy(error)}", file=sys.stderr)
         return 2 if (error.name or "").partition(".")[0] in _EXTRAS else 70
     except Exception as error:  # the one place where errors meet the user
         return _report(error)

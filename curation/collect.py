@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from curation.batches import batches
 from curation.ledger import Ledger
-from curation.origin import Reading
+from curation.origin import Reading, without_secrets
 from curation.release_folder import Totals, new_folder, text_bytes, write_files, write_manifest, write_repositories
-from curation.sources.naming import all_files, source, without_secrets
+from curation.sources.naming import all_files, source
 from indexer.errors import InputError
 
 Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage

@@ -40,6 +40,7 @@ _PHRASES = (
     ("apache license version 2 0 january 2004", "Apache-2.0"),
     ("licensed under the apache license version 2 0", "Apache-2.0"),
     ("mozilla public license version 2 0", "MPL-2.0"),
+    ("mozilla public license v 2 0", "MPL-2.0"),
     ("python software foundation license version 2", "PSF-2.0"),
     ("gnu general public license version 2 june 1991", "GPL-2.0-only"),
     ("gnu general public license version 3 29 june 2007", "GPL-3.0-only"),

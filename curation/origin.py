@@ -8,6 +8,7 @@ Not here: how files become record batches (`curation.batches`), how each kind of
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from indexer.errors import WherefromError
 from indexer.licences.categories import license_ids, license_type
 
 MAX_FILE_BYTES = 5_000_000  # larger files are data, not source: skipped and counted
+
+
+_HINT = " (--skip-bad goes on without it)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,14 @@ class Reading:
     def bad(self, error: WherefromError) -> None:
         """Input that cannot be read: raised, or named, counted and skipped where the user asked for that."""
         if not self.skip_bad:
-            raise type(error)(f"{error} (--skip-bad goes on without it)")
+            raise error if str(error).endswith(_HINT) else type(error)(f"{error}{_HINT}")
         self.skipped["unreadable"] += 1
         self.warn(str(error))
 
 
 Source = Callable[[Reading], Iterator[SourceFile]]
+
+
+def without_secrets(name: str) -> str:
+    """A SOURCE string fit to be written down. "git:https://user:token@host/x" -> "git:https://host/x" """
+    return re.sub(r"//[^/@\s]+@", "//", name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from curation.origin import without_secrets
 from indexer.errors import InputError
 
 _TIMEOUT_S = 120.0  # for a local command, or one object
@@ -36,7 +37,7 @@ def shallow_clone(url: str, folder: Path) -> Path:
     target = folder / "clone.git"
     settings = (*_QUIET, "-c", "protocol.ext.allow=never")
     command = ["git", *settings, "clone", "--quiet", "--bare", "--depth=1", "--no-tags", "--template=", "--", url, str(target)]
-    _run(command, _environment(folder), _CLONE_TIMEOUT_S, url, None)
+    _run(command, _environment(folder), _CLONE_TIMEOUT_S, without_secrets(url), None)
     return target
 
 
@@ -116,7 +117,7 @@ def _run(command: list[str], environment: dict[str, str], timeout_s: float, what
     except subprocess.TimeoutExpired:
         raise InputError(f"{what}: git took longer than {timeout_s:.0f} s; try again, or clone it yourself and name the folder") from None
     if done.returncode:
-        words = " ".join(done.stderr.decode("utf-8", "replace").split())
+        words = without_secrets(" ".join(done.stderr.decode("utf-8", "replace").split()))
         raise InputError(f"{what}: git says: {words or f'exit {done.returncode}'}; name a repository that has a commit")
     return (done.stdout or b"").decode("utf-8", "replace").strip()
 

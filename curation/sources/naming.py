@@ -5,7 +5,6 @@ Not here: what each kind reads (its own module beside this one).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from curation.origin import Reading, Source, SourceFile
@@ -48,8 +47,3 @@ def all_files(sources: Sequence[Source], reading: Reading) -> Iterator[SourceFil
             yield from one(reading)
         except InputError as error:
             reading.bad(error)
-
-
-def without_secrets(name: str) -> str:
-    """A SOURCE string fit to be written down. "git:https://user:token@host/x" -> "git:https://host/x" """
-    return re.sub(r"//[^/@\\s]+@", "//", name)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.answers import SpanKind
 from indexer.attribution.query import Query
-from indexer.attribution.significance import prints_inside
+from indexer.attribution.significance import Stretch, prints_inside
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment.segment import Segment
 
@@ -28,9 +27,10 @@ class Frequency:
     capped: bool
 
 
-def count(segments: Sequence[Segment], query: Query, counts: NDArray[np.int64], kind: SpanKind, begin: int, end: int) -> Frequency | None:
-    """The frequency of tokens [begin, end) of the text; None where they hold no fingerprint."""
-    inside = prints_inside(query, kind, begin, end)
+def count(segments: Sequence[Segment], query: Query, counts: NDArray[np.int64], stretch: Stretch) -> Frequency | None:
+    """The frequency of a stretch of the text; None where it holds no fingerprint."""
+    kind = stretch.kind
+    inside = prints_inside(query, kind, stretch.begin, stretch.end)
     channel, prints = (SPEC.exact, query.exact_prints) if kind == "exact" else (SPEC.renamed, query.renamed_prints)
     counts = counts[: len(query.exact_prints)] if kind == "exact" else counts[len(query.exact_prints) :]
     inside = inside[counts[inside] > 0]

@@ -9,7 +9,7 @@ long it is. The score of a stretch is the sum over its tokens, so that a source 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,21 @@ THRESHOLD = 16.0  # at most 1 % of snippets from packages outside the corpus rea
 RENAMED_FACTOR = 0.7  # structure alone recurs by chance more often than words do
 FLOOR = 0.02  # of what is everywhere: between equals, the source that covers more still comes first
 UNSEEN_RARITY = 0.3  # where no fingerprint of the text is in the index
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Tokens [begin, end) of the text. `blank`: those that prove nothing, names that a renaming changed and that occur once."""
+
+    begin: int
+    end: int
+    kind: SpanKind
+    blank: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def tokens(self) -> int:
+        """Its length."""
+        return self.end - self.begin
 
 
 def threshold(sensitivity: float) -> float:
@@ -47,12 +62,13 @@ class Significance:
         renamed = _spread(query.renamed_prints.positions + SPEC.renamed.k / 2, rare[n:], counts[n:], len(fresh)) * RENAMED_FACTOR
         return cls(_sums(fresh * exact), _sums(fresh * renamed))
 
-    def score(self, stretches: Iterable[tuple[int, int, SpanKind]]) -> float:
-        """The significance of some disjoint stretches (begin, end, kind) of the text's tokens, taken together."""
+    def score(self, stretches: Iterable[Stretch]) -> float:
+        """The significance of some disjoint stretches of the text, taken together."""
         total = 0.0
-        for begin, end, kind in stretches:
-            sums = self.exact if kind == "exact" else self.renamed
-            total += float(sums[end] - sums[begin])
+        for one in stretches:
+            sums = self.exact if one.kind == "exact" else self.renamed
+            total += float(sums[one.end] - sums[one.begin])
+            total -= sum(float(sums[t + 1] - sums[t]) for t in one.blank if one.begin <= t < one.end)
         return total
 
 
@@ -61,7 +77,7 @@ def _spread(centres: NDArray[np.floating], rare: NDArray[np.floating], counts: N
     held = counts > 0
     if not held.any():
         return np.full(n_tokens, UNSEEN_RARITY)
-    return np.interp(np.arange(n_tokens), centres[held], rare[held])
+    return np.asarray(np.interp(np.arange(n_tokens), centres[held], rare[held]), np.float64)
 
 
 def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:

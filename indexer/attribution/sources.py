@@ -34,6 +34,13 @@ class Found:
         """The tokens of the text that it explains."""
         return frozenset(t for run in self.chain for t in range(run.begin, run.end))
 
+    @property
+    def similarity(self) -> float:
+        """Matched tokens over those of the chain's hull, in both texts: 1 for a run without gaps."""
+        matched = sum(run.tokens for run in self.chain)
+        hull = self.chain[-1].end - self.chain[0].begin + self.chain[-1].other_end - self.chain[0].other
+        return round(min(1.0, 2 * matched / hull), 4)
+
     def originality(self) -> tuple[Any, ...]:
         """Sorts the likely original first."""
         flags = self.segment.value("doc.flags", self.doc)
@@ -44,7 +51,7 @@ class Found:
 def ranked(found: list[Found]) -> list[list[Found]]:
     """Groups of copies, best first, the likely original leading each."""
     groups: list[tuple[frozenset[int], list[Found]]] = []
-    for one in sorted(found, key=lambda one: (-round(one.score, 3), *one.originality())):
+    for one in sorted(found, key=lambda one: (-round(one.score, 3), -one.similarity, *one.originality())):
         covered = one.covered
         for other, group in groups:
             if len(covered & other) >= SAME_STRETCH * len(covered | other):
@@ -79,8 +86,6 @@ def source_of(found: Found, matches: tuple[Match, ...], copies: Sequence[Source]
     row = found.segment.row(found.doc)
     chain = found.chain
     start_line, end_line = lines_of(found.compared, min(run.other for run in chain), max(run.other_end for run in chain))
-    matched = sum(run.tokens for run in chain)
-    hull = chain[-1].end - chain[0].begin + chain[-1].other_end - chain[0].other
     return Source(
         document_id=row["document_id"],
         repository=row["repository"],
@@ -98,7 +103,7 @@ def source_of(found: Found, matches: tuple[Match, ...], copies: Sequence[Source]
         swhid=f"swh:1:cnt:{row['content_id']};lines={start_line}-{end_line}",
         purl=row["purl"],
         kind="edited" if len(chain) > 1 else chain[0].kind,
-        similarity=round(min(1.0, 2 * matched / hull), 4),
+        similarity=found.similarity,
         score=round(found.score, 3),
         matches=matches,
         copies=tuple(copies),

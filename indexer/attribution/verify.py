@@ -12,10 +12,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, SpanKind
+from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED
 from indexer.attribution import kernels
 from indexer.attribution.offsets import line_starts
 from indexer.attribution.query import Grams, Query, kgrams
+from indexer.attribution.significance import Stretch
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment.segment import Region, Segment
 from indexer.text.tokens import Renamed, Tokens, rename, tokenize
@@ -28,20 +29,12 @@ MOST_CHAINS = 16  # of one region
 MOST_CHAINED = 96  # of them, the longest, that are chained
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Tokens [begin, end) of the text that stand at tokens [other, other_end) of the document's region."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Stretch):
+    """A stretch of the text that stands at tokens [other, other_end) of the document's region."""
 
-    begin: int
-    end: int
     other: int
     other_end: int
-    kind: SpanKind
-
-    @property
-    def tokens(self) -> int:
-        """Its length in the text."""
-        return self.end - self.begin
 
     @property
     def suffices(self) -> bool:
@@ -102,7 +95,7 @@ class Comparer:
         longest = np.argsort(-length, kind="stable")[:MOST_CHAINED]
         longest = longest[length[longest] >= SPEC.exact.k]
         found = zip(a[longest].tolist(), b[longest].tolist(), length[longest].tolist(), strict=True)
-        return [Run(i, i + size, j, j + size, "exact") for i, j, size in found]
+        return [Run(begin=i, end=i + size, kind="exact", other=j, other_end=j + size) for i, j, size in found]
 
     def _renamed_runs(self, tokens: Tokens, renamed: Renamed, low: int, high: int) -> list[Run]:
         mine = self._query.renamed
@@ -118,10 +111,25 @@ class Comparer:
         self._stamps[:] = 0
         ends, other_ends = np.append(mine.tokens, len(self._query.tokens)), np.append(renamed.tokens, len(tokens))
         return [
-            Run(int(ends[a]), int(ends[a + length]), int(other_ends[b + first]), int(other_ends[b + first + length]), "renamed")
+            Run(
+                begin=int(ends[a]),
+                end=int(ends[a + length]),
+                kind="renamed",
+                blank=_blank(mine, codes, a, b, length),
+                other=int(other_ends[b + first]),
+                other_end=int(other_ends[b + first + length]),
+            )
             for a, b, length, changed in out[:, : n if n >= 0 else MOST_RUNS].T.tolist()
             if changed and length >= GUARANTEE_TOKENS_RENAMED
         ]
+
+
+def _blank(mine: Renamed, codes: NDArray[np.uint64], a: int, b: int, length: int) -> tuple[int, ...]:
+    """The text's tokens that have another name in the document and occur once in the run: such a name could be any."""
+    here = mine.codes[a : a + length]
+    _, inverse, repeats = np.unique(here, return_inverse=True, return_counts=True)
+    alone = (here != codes[b : b + length]) & (repeats[inverse] == 1)
+    return tuple(mine.tokens[a : a + length][alone].tolist())
 
 
 def _table(codes: NDArray[np.uint64], channel: Channel) -> Grams:

@@ -169,7 +169,7 @@ class SectionFile:
         if page >= 0:
             begin = page << kernels.PAGE_SHIFT
             raise IndexCorrupt(
-                f"{self.path}: bytes {begin}..{begin + PAGE} fail their checksum; rebuild the index with wherefrom index, or restore the file"
+                f"{self.path}: bytes {begin}..{begin + PAGE} fail their checksum; restore the file, or rebuild with wherefrom index"
             )
 
     def array(self, name: str, dtype: str) -> NDArray[Any]:

@@ -56,9 +56,7 @@ def copy_parts(data, start, end, out, n):
 
 
 @njit(cache=True, nogil=True)
-def analyze(  # noqa: PLR0917 - a kernel takes arrays, not structures
-    data, starts, ends, hashes, token_offsets, seen, seen_in, out_words, word_offsets, out_parts, part_offsets
-):
+def analyze(data, starts, ends, hashes, token_offsets, seen, seen_in, out_words, word_offsets, out_parts, part_offsets):
     """Words of each document, and the parts of each distinct word of it, each followed by a space.
 
     `seen` (hashes) and `seen_in` (document + 1) are one open-addressed table, a power of two larger than any document's tokens.

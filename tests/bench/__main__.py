@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.bench.corpus import console, make_corpus, read_rows
+from tests.bench.corpus import console, make_corpus
+from tests.bench.engine import ids_by_place
 from tests.bench.judge import Figures, Judge
 from tests.bench.measure import Build, measure_answers, measure_build
 from tests.bench.queries import make_queries
@@ -41,7 +42,7 @@ def run(data: Path, engines: list[str], *, quick: bool) -> str:
     corpus = make_corpus(data / ("quick" if quick else "full"), data / "downloads", quick=quick)
     console.print("queries", highlight=False)
     queries = make_queries(corpus, N_BASES_QUICK if quick else N_BASES)
-    judge = Judge(queries, read_rows(corpus.files))
+    judge = Judge(queries, ids_by_place(corpus))
     builds: list[Build] = []
     figures: list[Figures] = []
     for key in engines:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,11 @@ class Corpus:
         """Counts, bytes, a digest and the packages that could not be had, for each split."""
         return json.loads((self.folder / "corpus.json").read_text("utf-8"))  # type: ignore[no-any-return]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The corpus as record batches of its own columns."""
-        with pq.ParquetFile(self.files) as file:
-            yield from islice(file.iter_batches(batch_size=512), self.max_batches)
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The corpus, or some columns of it, as record batches; one row group in memory at a time."""
+        with pq.ParquetFile(self.files, pre_buffer=False) as file:
+            groups = (file.iter_batches(512, row_groups=[number], columns=columns) for number in range(file.num_row_groups))
+            yield from islice(chain.from_iterable(groups), self.max_batches)
 
 
 def make_corpus(folder: Path, downloads: Path, *, quick: bool) -> Corpus:

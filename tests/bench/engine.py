@@ -56,7 +56,7 @@ class Engine(Protocol):
 def ids_by_place(corpus: Corpus) -> dict[tuple[str, str], int]:
     """(repository, path) -> id, for systems that answer with names."""
     places: dict[tuple[str, str], int] = {}
-    for batch in corpus.batches():
+    for batch in corpus.batches(["id", "repo", "path"]):
         keys = zip(batch.column("repo").to_pylist(), batch.column("path").to_pylist(), strict=True)
         places.update(zip(keys, batch.column("id").to_pylist(), strict=True))
     return places

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.corpus import Row
 from tests.bench.queries import SETS, Query
 
 FALSE_POSITIVES = 0.01
@@ -48,11 +47,12 @@ class Figures:
 class Judge:
     """Knows the queries and the corpus they were cut from; judges the answers of one engine after the other."""
 
-    def __init__(self, queries: Sequence[Query], rows: Sequence[Row]) -> None:
+    def __init__(self, queries: Sequence[Query], ids: Mapping[tuple[str, str], int]) -> None:
+        """`ids`: (repository, path) -> id of every file of the corpus."""
         self.queries = queries
-        ids = {(row.repo, row.path): row.id for row in rows}
+        repository_of = {number: repository for (repository, _), number in ids.items()}
         self.original = [ids.get((query.repo, query.path)) for query in queries]
-        self.rare = [len({rows[number].repo for number in query.truth}) <= RARE_REPOSITORIES for query in queries]
+        self.rare = [len({repository_of[number] for number in query.truth}) <= RARE_REPOSITORIES for query in queries]
 
     def figures(self, name: str, measured: Mapping[str, Any]) -> Figures:
         """Judges one question's answers, which stand in the order of the queries."""

@@ -84,7 +84,9 @@ def _run(verb: str, key: str, corpus: Corpus, folder: Path, max_batches: int | N
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out.json"
         command = [sys.executable, "-m", "tests.bench.worker", verb, key, str(corpus.folder), str(folder), str(out), str(max_batches or 0)]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # before this line it is still a copy of this process, with this process's memory
             peak_bytes = _peak_bytes(process)
         if process.returncode:
             raise SystemExit(f"{key}: {verb} ended with exit code {process.returncode}; its own message stands above")

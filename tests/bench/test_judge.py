@@ -45,7 +45,11 @@ def test_line_overlap_is_intersection_over_union(reported: tuple[int, int], true
 
 def judged(answers: list[dict[str, Any]], queries: list[Query]) -> Any:
     """Figures of set P0, the only one these tests fill beside N."""
-    return Judge(queries, ROWS).figures("engine", {"names_files": True, "answers": answers}).sets["P0"]
+    return (
+        Judge(queries, {(row.repo, row.path): row.id for row in ROWS})
+        .figures("engine", {"names_files": True, "answers": answers})
+        .sets["P0"]
+    )
 
 
 def test_common_snippets_count_in_the_general_recall_only() -> None:

@@ -21,6 +21,7 @@ from tests.bench.corpus import Corpus
 from tests.bench.engine import Ask, Engine
 from tests.bench.queries import Query, read_queries
 
+READY = "ready"  # said on standard output when the imports are done: memory counts from here
 WARM_UP_QUERIES = 20
 
 # name -> where it is made; a peer's packages are imported in its own process only
@@ -81,6 +82,8 @@ def main(arguments: list[str]) -> None:
     engine = load_engine(key)
     corpus = Corpus(Path(corpus_folder), int(max_batches) or None)
     work = {"build": build, "ask": ask}[verb]
+    print(READY, flush=True)
+    sys.stdout = sys.stderr  # whatever an engine prints is for a person to read
     Path(out).write_text(json.dumps(work(engine, corpus, Path(folder))), "utf-8")
 
 

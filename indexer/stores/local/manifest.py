@@ -62,7 +62,7 @@ class Manifest:
             raise IndexTooNew(f"{file}: version {value['format']}, this reader takes 1..{MANIFEST_VERSION}; upgrade wherefrom")
         if value["info"]["spec"] != SPEC.name:
             raise SpecMismatch(
-                f"{file}: fingerprints of spec {value['info']['spec']}, this version compares {SPEC.name}; rebuild the index with wherefrom index"
+                f"{file}: fingerprints of spec {value['info']['spec']}, this version compares {SPEC.name}; rebuild with wherefrom index"
             )
         segments = tuple(SegmentFiles(**files) for files in value["segments"])
         return cls(IndexInfo(**value["info"]), segments, tuple(value["repositories"]))

@@ -1,0 +1,144 @@
+"""How are verified chains told? Disjoint spans of the text in order, and ranked sources that say which spans they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, Match, OffsetUnit, Partial, Source, Span, Status
+from indexer.attribution import frequency
+from indexer.attribution.frequency import Frequency
+from indexer.attribution.offsets import Offsets
+from indexer.attribution.query import Query
+from indexer.attribution.significance import Significance, Stretch
+from indexer.attribution.sources import Found, lines_of, names_of, ranked, source_of
+from indexer.attribution.verify import Run
+from indexer.licences.notice import notice
+from indexer.segment.segment import Segment
+
+MOST_COPIES = 10  # listed under a source; `copies_total` counts them all
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is needed to tell the chains found: the index, the text, the weight of its tokens, the postings of its fingerprints.
+
+    `least`: the score from which a span is significant.
+    """
+
+    segments: Sequence[Segment]
+    query: Query
+    significance: Significance
+    counts: NDArray[np.int64]
+    least: float
+
+    def make(self, found: list[Found], limit: int, unit: OffsetUnit) -> tuple[list[Span], list[Source]]:
+        """Spans in text order and at most `limit` sources, best first."""
+        groups = ranked(found)
+        stretches = disjoint([group[0] for group in groups])
+        often = [frequency.count(self.segments, self.query, self.counts, stretch) for stretch in stretches]
+        sources = [self._source(group, stretches, often) for group in groups[:limit]]
+        offsets = Offsets.of(self.query.data, unit)
+        return [self._span(i, stretch, often[i], sources, offsets) for i, stretch in enumerate(stretches)], sources
+
+    def _span(self, number: int, stretch: Stretch, often: Frequency | None, sources: list[Source], offsets: Offsets) -> Span:
+        mine = tuple(s for s, source in enumerate(sources) if any(match.span == number for match in source.matches))
+        known = often or Frequency(len(mine), len(mine), len(mine), True)
+        own = self.significance.score([stretch])
+        first, last = int(self.query.tokens.starts[stretch.begin]), int(self.query.tokens.ends[stretch.end - 1])
+        return Span(
+            start=offsets.offset(first),
+            end=offsets.offset(last),
+            start_line=offsets.line(first),
+            end_line=offsets.line(last - 1),
+            tokens=stretch.tokens,
+            kind=stretch.kind,
+            score=round(own, 3),
+            significant=max((sources[s].score for s in mine), default=own) >= self.least,
+            files=max(known.files, 1),
+            repositories=max(known.repositories, 1),
+            owners=max(known.owners, 1),
+            capped=known.capped,
+            sources=mine,
+        )
+
+    def _source(self, group: list[Found], stretches: list[Stretch], often: list[Frequency | None]) -> Source:
+        leader, *rest = group
+        matches = self._matches(leader, stretches)
+        copies = [source_of(one, self._matches(one, stretches)) for one in rest[:MOST_COPIES]]
+        others = [known.files - 1 for match in matches if (known := often[match.span])]
+        return source_of(leader, matches, copies, max(len(rest), min(others, default=0)))
+
+    def _matches(self, found: Found, stretches: list[Stretch]) -> tuple[Match, ...]:
+        """Which of the reported stretches a source holds, and in which of its lines."""
+        matches = []
+        for run in found.chain:
+            names = names_of(self.query, found.compared, run)
+            for i, stretch in enumerate(stretches):
+                low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
+                if high > low:
+                    start_line, end_line = lines_of(found.compared, *_in_source(run, low, high))
+                    matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
+        return tuple(matches)
+
+
+def _in_source(run: Run, low: int, high: int) -> tuple[int, int]:
+    """The source's tokens for tokens [low, high) of the text, within one run; in a renamed one literals may differ in length."""
+    begin = min(run.other + low - run.begin, run.other_end - 1)
+    end = run.other_end if high == run.end else min(run.other + high - run.begin, run.other_end)
+    return begin, max(begin + 1, end)
+
+
+def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
+    """Stretches of the text in order, none overlapping: a better source's run stays whole, a later one adds what it has beyond."""
+    taken: list[Stretch] = []
+    for found in leaders:
+        for run in found.chain:
+            for begin, end in _beyond(run, taken):
+                if (begin, end) == (run.begin, run.end) or replace(run, begin=begin, end=end).suffices:
+                    taken.append(Stretch(begin, end, run.kind, run.blank))
+    return sorted(taken, key=lambda stretch: stretch.begin)
+
+
+def _beyond(run: Run, taken: list[Stretch]) -> list[tuple[int, int]]:
+    """The parts of a run that no stretch covers. A run 0..50 beside a stretch 10..20 -> [(0, 10), (20, 50)]"""
+    pieces, begin = [], run.begin
+    for other in sorted(taken, key=lambda stretch: stretch.begin):
+        if other.end <= begin or other.begin >= run.end:
+            continue
+        if other.begin > begin:
+            pieces.append((begin, other.begin))
+        begin = max(begin, other.end)
+    if begin < run.end:
+        pieces.append((begin, run.end))
+    return pieces
+
+
+def answer(
+    status: Status,
+    query: Query,
+    unit: OffsetUnit,
+    info: IndexInfo,
+    spans: Sequence[Span] = (),
+    sources: Sequence[Source] = (),
+    limits: Sequence[str] = (),
+) -> Attribution:
+    """The value that callers get."""
+    covered = sum(span.tokens for span in spans) / max(1, len(query.tokens))
+    return Attribution(
+        status=status,
+        tokens=len(query.tokens),
+        guarantee_tokens=GUARANTEE_TOKENS,
+        score=max((source.score for source in sources), default=0.0),
+        coverage=round(covered, 4),
+        spans=tuple(spans),
+        sources=tuple(sources),
+        obligations=(),
+        notice=notice(sources) if sources else "",
+        partial=Partial(tuple(dict.fromkeys(limits))) if limits else None,
+        offset_unit=unit,
+        index=info,
+    )
