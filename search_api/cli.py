@@ -19,9 +19,9 @@ import typer
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
-    from indexer.index import Index
     from rich.text import Text
 
+    from indexer.index import Index
     from search_api.client import Client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)

@@ -91,7 +91,13 @@ def test_the_same_seed_draws_the_same_queries_and_another_seed_does_not() -> Non
 def test_truth_names_every_file_that_holds_the_whole_snippet() -> None:
     corpus = rows("inside", 3)
     twin = Row(3, "py/twin@1", "b.py", "Python", corpus[0].content.replace("    ", "\t") + "\nmore = 1")
-    expected = {"py/inside0@1": [[0, 3]], "py/inside1@1": [[1]], "py/inside2@1": [[2]], "py/twin@1": [[0, 3], [3]], "py/outside0@1": [[]]}
+    expected: dict[str, list[list[int]]] = {
+        "py/inside0@1": [[0, 3]],
+        "py/inside1@1": [[1]],
+        "py/inside2@1": [[2]],
+        "py/twin@1": [[0, 3], [3]],
+        "py/outside0@1": [[]],
+    }
     for query in draw_queries([*corpus, twin], rows("outside", 1), 12, seed=1):
         assert query.truth in expected[query.repo]
 
