@@ -97,7 +97,7 @@ def _zip_members(archive: Path, file: IO[bytes], reading: Reading, limits: Limit
 def _read_zip(archive: Path, unpacked: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
     if info.file_size > max(limits.ratio * info.compress_size, limits.ratio_from_bytes // 10):
         raise _refused(archive, info.filename, f"unpacks {info.compress_size} bytes to {info.file_size}")
-    with unpacked.open(info) as stream:
+    with _damage_named(archive), unpacked.open(info) as stream:
         return _bounded(archive, info.filename, stream, limits)
 
 
@@ -121,11 +121,11 @@ def _tar_members(archive: Path, file: IO[bytes], reading: Reading, limits: Limit
 def _read_tar(archive: Path, unpacked: tarfile.TarFile, info: tarfile.TarInfo, limits: Limits) -> bytes:
     stream = unpacked.extractfile(info)
     assert stream is not None
-    with stream:
+    with _damage_named(archive), stream:
         content = _bounded(archive, info.name, stream, limits)
-    if len(content) < info.size:
-        raise EOFError(f"{info.name} is cut off")
-    return content
+        if len(content) < info.size:
+            raise EOFError(f"{info.name} is cut off")
+        return content
 
 
 def _decompressed(file: IO[bytes]) -> IO[bytes]:

@@ -98,7 +98,7 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
         return answer("partial" if search.limits else "none", query, ask.offset_unit, info, limits=search.limits)
     report = Report(segments, query, search.significance, hits.counts, search.least)
     spans, sources = report.make(search.found, ask.limit, ask.offset_unit)
-    return answer("found", query, ask.offset_unit, info, spans, sources, search.limits)
+    return answer("partial" if search.limits else "found", query, ask.offset_unit, info, spans, sources, search.limits)
 
 
 def _verify_best(search: _Search, hits: Hits) -> None:

@@ -155,7 +155,8 @@ def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
 def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
     """Runs grouped into chains that advance in both texts, heaviest first; a chain has at least GUARANTEE_TOKENS in all.
 
-    Overlapping runs of a chain are cut at the seam. A run is in one chain only, chains do not interleave in the document.
+    Overlapping runs of a chain are cut at the seam. A run is in one chain only; what lies within a chain's hull in
+    both texts is left out.
     """
     found: list[tuple[Run, ...]] = []
     left = sorted(sorted(runs, key=lambda run: -run.tokens)[:MOST_CHAINED], key=lambda run: (run.begin, run.other))
@@ -165,8 +166,12 @@ def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
             break
         found.append(_trimmed(chain))
         taken = set(chain)
-        hull = (min(run.other for run in chain), max(run.other_end for run in chain))
-        left = [run for run in left if run not in taken and (run.other >= hull[1] or run.other_end <= hull[0])]
+        begin, end, other, other_end = chain[0].begin, chain[-1].end, chain[0].other, chain[-1].other_end
+        left = [
+            run
+            for run in left
+            if run not in taken and (run.begin >= end or run.end <= begin or run.other >= other_end or run.other_end <= other)
+        ]
     return found
 
 

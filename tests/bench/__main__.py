@@ -33,6 +33,7 @@ def main() -> None:
     print(text)
     if not options.only:
         target = RESULTS / ("quick.md" if options.quick else "full.md")
+        RESULTS.mkdir(exist_ok=True)
         target.write_text(text, "utf-8")
         console.print(f"written to {target}", highlight=False, soft_wrap=True)
 
