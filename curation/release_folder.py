@@ -31,6 +31,7 @@ PART_BYTES = 256_000_000  # of text in one parquet file
 MANIFEST = "manifest.json"
 REPOSITORIES = "repositories.parquet"
 _LOCK = ".lock"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -204,7 +205,7 @@ def _space_named(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _NO_SPACE:
             raise
         raise OutOfSpace(_full(target)) from error
     except sqlite3.OperationalError as error:

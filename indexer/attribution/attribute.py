@@ -16,12 +16,13 @@ from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer
 from indexer.attribution.significance import Significance
 from indexer.attribution.sources import Found
-from indexer.attribution.verify import Comparer
+from indexer.attribution.verify import EXPLAINED, Comparer
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 MOST_VERIFIED = 24  # candidates, by score
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
+LIKE_THE_BEST = 0.8  # the same, once the text is explained
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 
 
@@ -102,10 +103,13 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
 
 
 def _verify_best(search: _Search, hits: Hits) -> None:
-    """The candidates that score well beside the best one."""
+    """The candidates that score well beside the best one; once a source explains the whole text, only its likely copies."""
+    least = WORTH
     for candidate in hits.candidates[:MOST_VERIFIED]:
-        if candidate.score < WORTH * hits.candidates[0].score or search.late():
+        if candidate.score < least * hits.candidates[0].score or search.late():
             return
+        if search.covered.mean() >= EXPLAINED:
+            least = LIKE_THE_BEST
         search.verify(candidate)
 
 

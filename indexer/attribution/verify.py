@@ -22,6 +22,7 @@ from indexer.segment.segment import Region, Segment
 from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 
 PADDING = 64  # tokens beyond the hits that are compared too
+EXPLAINED = 0.9  # of the text by exact runs: then no renamed ones are looked for
 LONGEST_GAP = 200  # tokens between two runs of one chain
 MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
 MOST_RUNS = 4096  # found between a text and one candidate
@@ -77,10 +78,13 @@ class Comparer:
         begin, end = max(first, begin - PADDING), min(last, end + PADDING)
         region = segment.region(doc, begin, end)
         tokens = tokenize(np.frombuffer(region.data, np.uint8))
-        renamed = rename(tokens)
         low, high = begin - region.first_token, min(len(tokens), end - region.first_token)
         runs = self._exact_runs(tokens, low, high)
-        runs = settle(runs, self._renamed_runs(tokens, renamed, low, high))
+        explained = np.zeros(len(self._query.tokens), np.bool_)
+        for run in runs:
+            explained[run.begin : run.end] |= run.suffices
+        if explained.mean() < EXPLAINED:
+            runs = settle(runs, self._renamed_runs(tokens, rename(tokens), low, high))
         return Compared(region, tokens, tuple(chains(runs)))
 
     def _exact_runs(self, tokens: Tokens, low: int, high: int) -> list[Run]:

@@ -25,7 +25,7 @@ from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 from indexer.text.words import WordStreams, analyze
 
 BLOCK_BYTES = 16 * 1024  # On disk: a hint only, every block states its size
-ROWS_A_BLOCK = 64
+ROWS_A_BLOCK = 16
 ZSTD_LEVEL = 3
 IS_FORK, IS_VENDORED, IS_GENERATED, IS_TEST = 1, 2, 4, 8  # On disk: bits of doc.flags
 UNKNOWN_DATE = np.iinfo(np.int64).max

@@ -163,7 +163,7 @@ def spoiled(path: Path, how: str) -> None:
     elif how == "overwritten":
         content[4 : len(content) // 3] = os.urandom(len(content) // 3 - 4)
     else:
-        content[len(content) // 3] ^= 0x10
+        content[100] ^= 0x10  # within the page that holds the contents
     path.write_bytes(content)
 
 

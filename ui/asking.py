@@ -1,0 +1,77 @@
+"""How does the page ask the engine? In the API's own pool, under its limits; whatever goes wrong becomes a sentence, never a text in a log.
+
+Not here: what an answer looks like (`ui.render`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from indexer.answers import Attribution
+from indexer.errors import DocumentNotFound, WherefromError
+from search_api.problems import Problem, of_engine_error
+from search_api.workers import Workers
+from ui import render
+from ui.excerpt import Excerpt, excerpt
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+
+SOURCES = 10  # sources asked for
+HITS = 20  # files a search shows
+_log = logging.getLogger("wherefrom.server")
+
+
+async def trace(engine: Workers, text: str) -> str:
+    """Markup of the attribution of a text."""
+    return await _answered(engine, lambda index: _trace(index, text, engine.timeout_ms))
+
+
+async def search(engine: Workers, query: str, language: str | None) -> str:
+    """Markup of the hits of a query."""
+    if not query.strip():
+        return render.failure("Nothing to search for yet", "Type a word, part of an identifier, or a phrase in quotes.")
+    return await _answered(engine, lambda index: _search(index, query, language))
+
+
+async def _answered(engine: Workers, question: Callable[[Index], str]) -> str:
+    try:
+        return await engine.ask(question)
+    except Problem as problem:
+        return render.failure(problem.kind.title, problem.detail)
+    except WherefromError as error:
+        problem = of_engine_error(error)
+        return render.failure(problem.kind.title, problem.detail)
+    except Exception as error:
+        # Where it happened, without the message: that may quote somebody's code.
+        frames = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+        _log.error("fault on the page: %s%s", type(error).__name__, frames)
+        return render.failure("The server failed", "This is a fault of Wherefrom itself. Its log holds the place, not your text.")
+
+
+def _trace(index: Index, text: str, timeout_ms: int) -> str:
+    began = time.perf_counter()
+    answer = index.attribute(text, limit=SOURCES, timeout_ms=timeout_ms)
+    milliseconds = (time.perf_counter() - began) * 1000
+    return render.trace(text, answer, _excerpts(index, answer), milliseconds)
+
+
+def _excerpts(index: Index, answer: Attribution) -> dict[str, Excerpt]:
+    found = {}
+    for source in answer.sources:
+        try:
+            content = index.document(source.document_id).content
+        except DocumentNotFound:  # removed since the answer was made
+            continue
+        found[render.excerpt_key(source.document_id, source.start_line)] = excerpt(source, content)
+    return found
+
+
+def _search(index: Index, query: str, language: str | None) -> str:
+    began = time.perf_counter()
+    page = index.search(query, language=language, limit=HITS)
+    return render.search(page, (time.perf_counter() - began) * 1000)

@@ -1,0 +1,87 @@
+"""What stands on the page? Gradio's tabs, fields and buttons; every answer is one piece of our own markup.
+
+Events bypass Gradio's queue: one POST, one answer, nothing kept between them.
+
+Not here: where the page is mounted and which of Gradio's routes exist (`ui.app`, `ui.gate`), the answers (`ui.asking`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+# Read by Gradio when it is imported, and by the Hugging Face libraries that it imports.
+os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+import gradio as gr
+
+from search_api.workers import Workers
+from ui import asking, render
+from ui.examples import Example
+
+if TYPE_CHECKING:
+    from indexer.answers import IndexInfo
+
+_ANY_LANGUAGE = "Any language"
+_SYNTAX = 'Words or parts of identifiers; "literal text"; prefix*; -without; lang:Python license:MIT repo:pypi/rich owner:encode path:src'
+_PLAIN: Any = {"spellcheck": False, "autocapitalize": "off", "autocorrect": "off", "autocomplete": "off"}
+# No queue: one request, one answer. Private: not among the calls that Gradio documents.
+_EVENT: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "minimal"}
+_SANS = ["system-ui", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """Quiet colours and the system's own fonts: nothing is fetched."""
+    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=_SANS, font_mono=_MONO, radius_size="sm")
+
+
+def build_page(engine: Workers, info: IndexInfo | None, examples: Sequence[Example], languages: Sequence[str]) -> gr.Blocks:
+    """The page over an engine; `info` and `languages` are what its index is known to hold at the start."""
+    with gr.Blocks(title="Wherefrom", analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(render.header(info), apply_default_css=False, js_on_load=None)
+        with gr.Tabs():
+            with gr.Tab("Trace", id="trace"):
+                _trace_tab(engine, examples)
+            with gr.Tab("Search", id="search"):
+                _search_tab(engine, languages)
+    return blocks
+
+
+def _trace_tab(engine: Workers, examples: Sequence[Example]) -> None:
+    async def trace(text: str | None) -> str:
+        return await asking.trace(engine, text or "")
+
+    code = gr.Textbox(
+        label="Code", placeholder="Paste code here", lines=10, max_lines=20, elem_id="wf-code", html_attributes=gr.InputHTMLAttributes(**_PLAIN)
+    )
+    with gr.Row(elem_id="wf-examples"):
+        button = gr.Button("Trace", variant="primary", size="md", min_width=120, elem_id="wf-trace")
+        choices = [gr.Button(example.label, size="sm", elem_classes="wf-example") for example in examples]
+    result = gr.HTML("", elem_id="wf-result", apply_default_css=False, js_on_load=None)
+    button.click(trace, code, result, **_EVENT)
+    for choice, example in zip(choices, examples, strict=True):
+        choice.click(_shown(engine, example), None, [code, result], **_EVENT)
+
+
+def _shown(engine: Workers, example: Example) -> Callable[[], Awaitable[tuple[str, str]]]:
+    async def show() -> tuple[str, str]:
+        return example.text, await asking.trace(engine, example.text)
+
+    return show
+
+
+def _search_tab(engine: Workers, languages: Sequence[str]) -> None:
+    async def search(query: str | None, language: str | None) -> str:
+        return await asking.search(engine, query or "", None if language in (None, "", _ANY_LANGUAGE) else language)
+
+    with gr.Row(elem_id="wf-search"):
+        query = gr.Textbox(
+            label="Search", info=_SYNTAX, scale=4, min_width=220, elem_id="wf-query", html_attributes=gr.InputHTMLAttributes(**_PLAIN)
+        )
+        language = gr.Dropdown([_ANY_LANGUAGE, *languages], value=_ANY_LANGUAGE, label="Language", scale=1, min_width=160, elem_id="wf-language")
+    button = gr.Button("Search", variant="primary", size="md", elem_id="wf-find")
+    result = gr.HTML("", elem_id="wf-hits", apply_default_css=False, js_on_load=None)
+    for event in (button.click, query.submit):
+        event(search, [query, language], result, **_EVENT)
