@@ -70,28 +70,22 @@ def curate(
             repositories = ledger.total()
         best_file.unlink()
         ledger_file.unlink()
-        counts = {
-            "read": read.files,
-            "left_out_by_license": read.left_out_by_license,
-            "duplicates_folded": read.files - read.left_out_by_license - totals.documents,
-            "documents": totals.documents,
-            "text_bytes": totals.text_bytes,
-            "repositories": repositories,
-        }
-        return write_manifest(
-            part,
-            names,
-            {
-                "kind": "release",
-                "name": name,
-                "version": version,
-                "date": date,
-                "previous_version": None,
-                "sources": [source for folder in folders for source in folder.manifest.get("sources", [])],
-                "settings": {"licenses": licenses, "duplicates": "exact"},
-                "counts": counts,
-            },
-        )
+        settings = {"licenses": licenses, "duplicates": "exact"}
+        described = {"kind": "release", "name": name, "version": version, "date": date, "previous_version": None}
+        sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
+        counts = _counts(read, totals, repositories)
+        return write_manifest(part, names, {**described, "sources": sources, "settings": settings, "counts": counts})
+
+
+def _counts(read: _Read, totals: Totals, repositories: int) -> dict[str, int]:
+    return {
+        "read": read.files,
+        "left_out_by_license": read.left_out_by_license,
+        "duplicates_folded": read.files - read.left_out_by_license - totals.documents,
+        "documents": totals.documents,
+        "text_bytes": totals.text_bytes,
+        "repositories": repositories,
+    }
 
 
 def _rank(folders: Sequence[Release], best: Best, licenses: Policy, progress: Progress | None) -> _Read:

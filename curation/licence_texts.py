@@ -54,7 +54,9 @@ _PHRASES = (
     ("this software is provided as is without any express or implied warranty in no event will the authors be held liable", "Zlib"),
 )
 
-_COPYRIGHT = re.compile(r"^[\s#*/;.-]*((?:copyright\b|\(c\)\s*copyright|©).{2,200}?)\s*$", re.IGNORECASE | re.MULTILINE)
+_COPYRIGHT = re.compile(
+    r"^[\s#*/;.-]*(?:(?:the )?mit license[ :]+)?((?:copyright\b|\(c\)\s*copyright|©).{2,200}?)\s*$", re.IGNORECASE | re.MULTILINE
+)
 _IS_NOTICE = re.compile(r"\d{4}|\(c\)|©|copyright\s+(?:by\s+)?[A-Z]")
 # the licence's own copyright, its template, or a sentence that only begins with the word
 _NO_NOTICE = re.compile(

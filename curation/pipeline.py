@@ -18,7 +18,7 @@ from curation.batches import batches
 from curation.collect import counted, not_empty
 from curation.ledger import Ledger
 from curation.origin import Reading, Source
-from curation.release_folder import MANIFEST, check_hashes
+from curation.release_folder import MANIFEST, check_hashes, make_folder, space_named
 from curation.sources.naming import all_files, source
 from indexer.build import BuildReport, build_index
 from indexer.corpus import Release
@@ -69,7 +69,8 @@ def index_sources(
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
     with (
-        _removed_if_empty(Path(location)),
+        _made(Path(location)),
+        space_named(Path(location)),
         tempfile.TemporaryDirectory(prefix="wherefrom-index-") as scratch,
         Ledger(Path(scratch, "ledger")) as ledger,
     ):
@@ -110,9 +111,10 @@ def _check_free(location: str, force: bool) -> None:
 
 
 @contextmanager
-def _removed_if_empty(folder: Path) -> Iterator[None]:
-    """Takes a folder away that this run made and did not fill."""
+def _made(folder: Path) -> Iterator[None]:
+    """The folder is there; it is taken away again where this run made it and did not fill it."""
     is_new = not folder.exists()
+    make_folder(folder)
     try:
         yield
     except BaseException:

@@ -50,12 +50,12 @@ def new_folder(target: Path, force: bool) -> Iterator[Path]:
     where another run writes to the same place, OutOfSpace.
     """
     part = target.with_name(target.name + ".part")
-    part.mkdir(parents=True, exist_ok=True)
+    make_folder(part)
     with _alone(part, target):
         try:
             _restore(target)
             _check_free(target, force)
-            with _space_named(target):
+            with space_named(target):
                 yield part
                 _sync(part)
                 _put(part, target)
@@ -200,8 +200,19 @@ def _sync_one(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it. Raises InputError where that is not possible or nothing may be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: may not be written to; choose another place, or change its permissions")
+
+
 @contextmanager
-def _space_named(target: Path) -> Iterator[None]:
+def space_named(target: Path) -> Iterator[None]:
+    """A full disk as OutOfSpace, whichever library met it."""
     try:
         yield
     except OSError as error:

@@ -45,7 +45,8 @@ def _commands() -> Iterator[str]:
     yield "## Commands\n"
     for name, (module, what) in wherefrom.COMMANDS.items():
         command = typer.main.get_command(import_module(module).app).commands[name]  # type: ignore[attr-defined]
-        yield f"### `wherefrom {name}`\n\n{what[0].upper()}{what[1:]}.\n\n```\n{inspect.cleandoc(command.help or '')}\n```\n"
+        text = "\n\n".join(inspect.cleandoc(part) for part in (command.help, command.epilog) if part)
+        yield f"### `wherefrom {name}`\n\n{what[0].upper()}{what[1:]}.\n\n```\n{text}\n```\n"
         if options := command_options(name):
             yield table(["option", "what it does"], [[f"`{typed}`", text] for typed, text in options])
 
@@ -83,7 +84,7 @@ def openapi() -> dict[str, Any]:
 
 def _routes() -> Iterator[str]:
     rows = [
-        [f"`{method.upper()} {path}`", (operation.get("summary") or operation.get("description", "")).strip().splitlines()[0]]
+        [f"`{method.upper()} {path}`", _first_line(operation.get("description"))]
         for path, methods in openapi()["paths"].items()
         for method, operation in methods.items()
     ]
@@ -94,10 +95,18 @@ def _routes() -> Iterator[str]:
 def _names() -> Iterator[str]:
     rows = []
     for name, module in sorted(wherefrom.NAMES.items()):
-        first = (inspect.getdoc(getattr(wherefrom, name)) or "").splitlines()[0]
-        rows.append([f"`{name}`", f"`{module}`", first])
+        rows.append([f"`{name}`", f"`{module}`", _first_line(inspect.getdoc(getattr(wherefrom, name)))])
     yield "## Python: `import wherefrom`\n\n`wherefrom.open(location)` gives an `Index` or a `Client`, with the same methods.\n"
     yield table(["name", "defined in", "what it is"], rows)
+    methods = [name for name in vars(wherefrom.Index) if not name.startswith("_")]
+    yield "### What an index offers\n"
+    yield table(
+        ["`Index`", "what it gives"], [[f"`{name}`", _first_line(inspect.getdoc(getattr(wherefrom.Index, name)))] for name in methods]
+    )
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

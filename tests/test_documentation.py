@@ -39,8 +39,9 @@ def test_every_option_says_what_it_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", wherefrom.COMMANDS)
-def test_readme_shows_every_command(name: str, prose: dict[str, str]) -> None:
-    assert f"wherefrom {name}" in prose["README.md"]
+def test_every_command_has_an_example(name: str) -> None:
+    section = reference().partition(f"### `wherefrom {name}`")[2].partition("###")[0]
+    assert f"Example: wherefrom {name}" in section
 
 
 def test_documents_name_no_command_that_is_not_there(prose: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,6 @@ def without(blocked: set[str], arguments: list[str], folder: Path) -> subprocess
         ({"numba"}, ["check", "snippet.txt", "--index", "some.index"], "engine"),
         ({"pyarrow"}, ["collect", "dir:.", "-o", "raw"], "engine"),
         ({"fastapi", "uvicorn", "gradio"}, ["serve", "--index", "some.index"], "server"),
-        ({"gradio"}, ["serve", "--index", "some.index"], "page"),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_which_to_install(
@@ -147,6 +147,12 @@ def test_a_command_whose_extra_is_missing_says_which_to_install(
     assert done.returncode == 2, done.stderr
     assert f"pip install 'wherefrom[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_serving_without_the_page_extra_says_what_to_install(small_index: Any, tmp_path: Path) -> None:
+    done = without({"gradio"}, ["serve", "--index", small_index.location, "--port", "0"], tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "pip install 'wherefrom[page]'" in done.stderr
 
 
 @pytest.mark.parametrize("name", wherefrom.COMMANDS)

@@ -28,9 +28,10 @@ _WIDE_QUERIES = ("return", "import", "the")  # words that files of most language
 
 def create_page_app(index: Index, settings: Settings | None = None) -> FastAPI:
     """The API with the page at /, over an open index, which stays the caller's. Asks the index for examples; a second or two."""
+    settings = settings or Settings()
     app = create_app(index, settings)
     engine: Workers = app.state.workers
-    blocks = build_page(engine, index.info, examples(index), languages(index))
+    blocks = build_page(engine, index.info, examples(index), languages(index), settings.max_body_bytes)
     return gr.mount_gradio_app(  # type: ignore[no-any-return]
         app,
         blocks,

@@ -44,8 +44,8 @@ async def _answered(engine: Workers, question: Callable[[Index], str]) -> str:
     except Problem as problem:
         return render.failure(problem.kind.title, problem.detail)
     except WherefromError as error:
-        problem = of_engine_error(error)
-        return render.failure(problem.kind.title, problem.detail)
+        known = of_engine_error(error)
+        return render.failure(known.kind.title, known.detail)
     except Exception as error:
         # Where it happened, without the message: that may quote somebody's code.
         frames = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))

@@ -29,6 +29,7 @@ _LEAST_WORDS = 60
 _LONGEST_LINE = 100
 _NEW_NAMES = "entry payload bucket cursor handle segment marker outcome batch origin amount holder lookup target stage record".split()
 _TOKEN = re.compile(r"""(?P<skip>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*|//[^\n]*|\d\w*)|(?P<name>[A-Za-z_]\w*)""")
+_DECISION = re.compile(r"\b(?:if|for|while)\b")  # code that does something, rather than a table of names
 _KEPT = frozenset((*KEYWORDS, "self", "cls"))
 
 
@@ -67,7 +68,7 @@ def examples(index: Index) -> tuple[Example, ...]:
 
 
 def renamed(text: str) -> str:
-    """The text with its most frequent names replaced one to one; strings, comments and keywords stay. "add(a, a)" -> "add(entry, entry)" """
+    """The text with its repeated names replaced one to one; strings, comments, keywords stay. "f(a, a)" -> "f(entry, entry)" """
     words = Counter(match["name"] for match in _TOKEN.finditer(text) if match["name"] and match["name"] not in _KEPT)
     old = sorted((word for word, n in words.items() if n > 1), key=lambda word: (-words[word], word))
     new = [name for name in _NEW_NAMES if name not in words]
@@ -78,10 +79,10 @@ def renamed(text: str) -> str:
 def edited(text: str) -> str:
     """The text with the two lines in its middle replaced by others."""
     lines = text.split("\n")
-    middle = len(lines) // 2 - 1
-    for number, statement in ((middle, "checked = inspect_result(entry, limit)"), (middle + 1, "report(checked)")):
-        indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
-        lines[number] = indent + statement
+    written = [number for number, line in enumerate(lines) if line.strip()]
+    first, second = written[len(written) // 2 - 1 : len(written) // 2 + 1]
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    lines[first], lines[second] = f"{indent}checked = inspect_result(entry, limit)", f"{indent}report(checked)"
     return "\n".join(lines)
 
 
@@ -112,7 +113,8 @@ def _blocks(content: str) -> Iterator[str]:
         lines = block.rstrip().split("\n")
         fits = len(lines) in _LINES and max(map(len, lines)) <= _LONGEST_LINE
         is_body = sum(line.startswith((" ", "\t")) for line in lines) > len(lines) // 2
-        if fits and is_body and len(re.findall(r"\w+", block)) >= _LEAST_WORDS:
+        is_prose = '"""' in block or "/*" in block
+        if fits and is_body and not is_prose and _DECISION.search(block) and len(re.findall(r"\w+", block)) >= _LEAST_WORDS:
             yield "\n".join(lines) + "\n"
 
 

@@ -15,9 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_api.problems import NOT_FOUND, Problem, response
 
-_READ = re.compile(
-    r"/(?:|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|assets/.+|static/.+|gradio_api/(?:startup-events|info|theme\.css))"
-)
+_READ = re.compile(r"/(?:|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|assets/.+|static/.+)")
 _ASK = "/gradio_api/run/predict"
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -42,12 +40,12 @@ class Gate:
 
 
 def _is_needed(scope: Scope) -> bool:
-    path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+    path = str(scope.get("path", "")).removeprefix(str(scope.get("root_path", "")))
     if scope["type"] != "http":
         return False
     if scope["method"] in ("GET", "HEAD"):
         return _READ.fullmatch(path) is not None
-    return scope["method"] == "POST" and path == _ASK
+    return bool(scope["method"] == "POST" and path == _ASK)
 
 
 def _with_policy(send: Send) -> Send:

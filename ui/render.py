@@ -12,14 +12,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from indexer.answers import Attribution, IndexInfo, SearchPage
+from search_api.pages.render import lines_of
 from ui import excerpt, words
 from ui.excerpt import Excerpt
 from wherefrom import __version__
 
 _FOLDER = Path(__file__).parent / "templates"
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _TEMPLATES.globals["words"] = words
 _TEMPLATES.globals["visible"] = excerpt.visible
 _TEMPLATES.tests["followable"] = lambda address: bool(address) and str(address).startswith(("https://", "http://", "/documents/"))
@@ -31,9 +30,14 @@ def head() -> str:
     return f"<style>{style}</style>\n<script>{script}</script>"
 
 
-def header(info: IndexInfo | None) -> str:
+def header(info: IndexInfo) -> str:
     """Name, index and links, above everything."""
     return _fill("header.html", info=info, version=__version__)
+
+
+def hint(text: str) -> str:
+    """A quiet line of text."""
+    return _fill("hint.html", text=text)
 
 
 def trace(text: str, answer: Attribution, excerpts: Mapping[str, Excerpt], milliseconds: float) -> str:
@@ -44,7 +48,7 @@ def trace(text: str, answer: Attribution, excerpts: Mapping[str, Excerpt], milli
         "trace.html",
         answer=answer,
         pieces=list(excerpt.pieces(shown, spans)),
-        n_lines=len(excerpt.lines_of(shown)),
+        n_lines=len(lines_of(shown)),
         is_cut=len(shown) < len(text),
         excerpts=excerpts,
         excerpt_key=excerpt_key,

@@ -22,7 +22,7 @@ LICENSE_WORDS: dict[LicenseType, str] = {
     "none": "no licence found",
 }
 KIND_WORDS: dict[SourceKind, str] = {"exact": "copied exactly", "renamed": "names changed", "edited": "edited in between"}
-_REASONS = {"time": "the time limit", "timeout": "the time limit", "candidates": "the limit on candidates"}
+_REASONS = {"timeout_ms": "the time limit", "candidates": "the limit on candidates"}
 
 
 def count(number: int, noun: str, *, at_least: bool = False) -> str:
@@ -88,7 +88,8 @@ def explanation(answer: Attribution) -> str:
     """What the status means for this text, in one or two sentences."""
     if answer.tokens == 0:
         return "Paste some code, or try an example."
-    amounts = f"{count(len(answer.spans), 'span')}, {answer.coverage:.0%} of {count(answer.tokens, 'token')}, {count(len(answer.sources), 'source')}."
+    spans, tokens, sources = count(len(answer.spans), "span"), count(answer.tokens, "token"), count(len(answer.sources), "source")
+    amounts = f"{spans}, {answer.coverage:.0%} of {tokens}, {sources}."
     if answer.status == "found":
         return amounts
     if answer.status == "none":

@@ -14,8 +14,8 @@ from indexer.attribution import candidates, significance
 from indexer.attribution.candidates import Candidate, Hits
 from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer
-from indexer.attribution.significance import Significance
-from indexer.attribution.sources import Found
+from indexer.attribution.significance import Significance, strength
+from indexer.attribution.sources import Found, similarity
 from indexer.attribution.verify import EXPLAINED, Comparer
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
@@ -69,7 +69,10 @@ class _Search:
         compared = self.comparer.compare(segment, candidate.doc, candidate.begin, candidate.end)
         for chain in compared.chains:
             kept = tuple(run for run in chain if run.kind in self.ask.kinds)
-            total = self.significance.score(kept)
+            if not kept:
+                continue
+            coverage = sum(run.tokens for run in kept) / len(self.query.tokens)
+            total = strength([self.significance.score([run]) for run in kept], similarity(kept), coverage)
             if any(run.suffices for run in kept) or total >= self.least:
                 self.found.append(Found(segment, candidate.doc, compared, kept, total))
                 for run in kept:
@@ -90,7 +93,7 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
     if len(query.tokens) < GUARANTEE_TOKENS:
         return answer("too_short", query, ask.offset_unit, info)
     hits = candidates.find(segments, query)
-    weights = Significance.of(query, hits.counts, info.documents)
+    weights = Significance.of(query, hits.repositories, sum(segment.repositories for segment in segments))
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
     search = _Search(segments, query, ask, weights, deadline)
     _verify_best(search, hits)

@@ -38,22 +38,24 @@ class Candidate:
 class Hits:
     """What the index holds of a text's fingerprints, those of the exact channel first.
 
-    `counts` int64 (prints,): postings of each; `weights` float64 (prints,): its rarity in bits; `cut`: a list was not read whole.
+    `counts` int64 (prints,): postings of each; `repositories` int64 (prints,): how many hold it; `weights` float64 (prints,): its
+    rarity in bits; `cut`: a list was not read whole.
     """
 
     candidates: list[Candidate]
     counts: NDArray[np.int64]
+    repositories: NDArray[np.int64]
     weights: NDArray[np.float64]
     cut: bool
 
 
-def find(segments: Sequence[Segment], query: Query, removed: Sequence[NDArray[np.bool_] | None] = ()) -> Hits:
+def find(segments: Sequence[Segment], query: Query) -> Hits:
     """Candidates, best first; ties by segment and document number. About 0.1 ms for 40 lines."""
     channels = ((SPEC.exact, query.exact_prints), (SPEC.renamed, query.renamed_prints))
     looked_up = [[segment.look_up(channel, prints.keys, MOST_POSTINGS) for channel, prints in channels] for segment in segments]
-    counts = np.concatenate(
-        [sum((found[c].counts for found in looked_up), np.zeros(len(prints), np.int64)) for c, (_, prints) in enumerate(channels)]
-    )
+    none = np.zeros(sum(len(prints) for _, prints in channels), np.int64)
+    counts = sum((np.concatenate([hits.counts for hits in pair]) for pair in looked_up), none)
+    repositories = sum((np.concatenate([hits.repositories for hits in pair]) for pair in looked_up), none)
     documents = sum(segment.documents for segment in segments)
     weights = np.log2(1 + documents / np.maximum(counts, 1)) * (counts > 0)
     same = _first_of_value(channels)
@@ -64,7 +66,7 @@ def find(segments: Sequence[Segment], query: Query, removed: Sequence[NDArray[np
         positions = np.concatenate([hits.positions for hits in looked_up[s]])
         found += _group(s, segment, query, same, prints, positions, weights)
     found.sort(key=lambda candidate: (-candidate.score, candidate.segment, candidate.doc))
-    return Hits(found, counts, weights, any(hits.cut for pair in looked_up for hits in pair))
+    return Hits(found, counts, repositories, weights, any(hits.cut for pair in looked_up for hits in pair))
 
 
 def _first_of_value(channels: Sequence[tuple[Channel, Fingerprints]]) -> NDArray[np.int64]:

@@ -3,12 +3,16 @@
 A token's weight is rarity x freshness. *Rarity*, from the fingerprints around it: 1 - log(places) / log(sqrt(N)), at least FLOOR:
 1 for what stands in one place among N documents, next to nothing from sqrt(N) places on, as in a licence header. *Freshness*: a
 token that the text has n times weighs (1 + log n) / n each time, so a table of numbers or a list of imports weighs little however
-long it is. The score of a stretch is the sum over its tokens, so that a source which covers more never scores less.
+long it is. The score of a stretch is the sum over its tokens.
+
+A source's score joins its stretches with a norm of 1.5 (one long stretch says more than the same tokens in scraps), times the share of
+its hull that matches, times how much of the text it explains to the power .3. The powers were chosen on snippets and negatives of
+packages that the published figures do not use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,8 +22,11 @@ from indexer.answers import SpanKind
 from indexer.attribution.query import Query
 from indexer.fingerprint.spec import SPEC
 
-THRESHOLD = 21.0  # at most 1 % of snippets from packages outside the corpus reach it; measured by `make bench`
+THRESHOLD = 13.0  # at most 1 % of snippets from packages outside the corpus reach it; measured by `make bench`
 RENAMED_FACTOR = 0.7  # structure alone recurs by chance more often than words do
+STRETCH_NORM = 1.5
+COVERAGE_POWER = 0.3
+LEAST_REPOSITORIES = 100  # an index of fewer is judged as if it had so many
 FLOOR = 0.02  # of what is everywhere: between equals, the source that covers more still comes first
 UNSEEN_RARITY = 0.3  # where no fingerprint of the text is in the index
 
@@ -52,11 +59,11 @@ class Significance:
     renamed: NDArray[np.float64]
 
     @classmethod
-    def of(cls, query: Query, counts: NDArray[np.int64], documents: int) -> Significance:
-        """From the postings of each fingerprint, exact channel first, in an index of so many documents."""
+    def of(cls, query: Query, counts: NDArray[np.int64], repositories: int) -> Significance:
+        """From how many of the index's repositories hold each fingerprint, exact channel first."""
         _, inverse, repeats = np.unique(query.tokens.hashes, return_inverse=True, return_counts=True)
         fresh = ((1 + np.log(repeats)) / repeats)[inverse]
-        rare = np.maximum(FLOOR, 1 - 2 * np.log(np.maximum(counts, 1)) / np.log(max(16, documents)))
+        rare = np.maximum(FLOOR, 1 - 2 * np.log(np.maximum(counts, 1)) / np.log(max(LEAST_REPOSITORIES, repositories)))
         n = len(query.exact_prints)
         exact = _spread(query.exact_prints.positions + SPEC.exact.k / 2, rare[:n], counts[:n], len(fresh))
         renamed = _spread(query.renamed_prints.positions + SPEC.renamed.k / 2, rare[n:], counts[n:], len(fresh)) * RENAMED_FACTOR
@@ -70,6 +77,12 @@ class Significance:
             total += float(sums[one.end] - sums[one.begin])
             total -= sum(float(sums[t + 1] - sums[t]) for t in one.blank if one.begin <= t < one.end)
         return total
+
+
+def strength(scores: Sequence[float], similarity: float, coverage: float) -> float:
+    """The significance of a source, from that of its stretches, the share of its hull that matches and of the text that it covers."""
+    joined = sum(max(0.0, score) ** STRETCH_NORM for score in scores) ** (1 / STRETCH_NORM)
+    return float(joined * similarity * coverage**COVERAGE_POWER)
 
 
 def _spread(centres: NDArray[np.floating], rare: NDArray[np.floating], counts: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from numba import njit
 
 PAGE_SHIFT = 12  # On disk: pages of 4 KiB
 FINGERPRINT_BITS = 48
+HINT_SHIFT = 10
 LONG_LIST = 8  # On disk: longer lists carry their contexts
 
 
@@ -136,12 +137,29 @@ def find_entry(words, halves, touched, crcs, directory, entries, bits, value):
 
 @njit(cache=True, nogil=True)
 def look_up(
-    words, halves, data, touched, crcs, directory, entries, lists, lists_end, bits, keys, filtered, most, out_count, out_query, out_position
+    words,
+    halves,
+    data,
+    touched,
+    crcs,
+    directory,
+    entries,
+    lists,
+    lists_end,
+    bits,
+    keys,
+    filtered,
+    most,
+    out_count,
+    out_repositories,
+    out_query,
+    out_position,
 ):
     """Postings of each of `keys` (fingerprint << 16 | contexts). Returns (hits, bad page or -1, whether a list was cut).
 
-    out_count[i]: how many postings the fingerprint has. With `filtered` a long list gives only postings one of whose contexts
-    agrees: a shared run of the guaranteed length holds at least `reach` more tokens on one side. At most `most` a fingerprint.
+    out_count[i]: how many postings the fingerprint has, out_repositories[i]: in how many repositories. With `filtered` a long list
+    gives only postings one of whose contexts agrees: a shared run of the guaranteed length holds at least `reach` more tokens on one
+    side. At most `most` a fingerprint.
     """
     n = 0
     cut = False
@@ -149,11 +167,11 @@ def look_up(
         payload, state = find_entry(words, halves, touched, crcs, directory, entries, bits, keys[i] >> np.uint64(16))
         if state >= 0:
             return n, state, cut
-        out_count[i] = 0
+        out_count[i], out_repositories[i] = 0, 0
         if state == -2:
             continue
         if payload & np.uint64(1) == 0:
-            out_count[i] = 1
+            out_count[i], out_repositories[i] = 1, 1
             if n >= len(out_query):
                 return -1, -1, cut
             out_query[n] = i
@@ -161,16 +179,17 @@ def look_up(
             n += 1
             continue
         at = lists + np.int64(payload >> np.uint64(1))
-        bad = check(words, touched, crcs, at, min(at + 20, lists_end))
+        bad = check(words, touched, crcs, at, min(at + 30, lists_end))
         if bad >= 0:
             return n, bad, cut
         total, at = read_varint(data, at)
+        repositories, at = read_varint(data, at)
         size, at = read_varint(data, at)
         bad = check(words, touched, crcs, at, at + np.int64(size))
         if bad >= 0:
             return n, bad, cut
         count = np.int64(total)
-        out_count[i] = count
+        out_count[i], out_repositories[i] = count, np.int64(repositories)
         long = count > LONG_LIST
         right = (keys[i] >> np.uint64(8)) & np.uint64(255)
         left = keys[i] & np.uint64(255)
@@ -256,7 +275,22 @@ def varint_size(value):
 
 
 @njit(cache=True, nogil=True)
-def encode_partition(keys, positions, bits, list_base, first_bucket, out_entries, out_lists, out_buckets):
+def count_repositories(positions, begin, end, first_tokens, repositories, hints, stamps, stamp):
+    """In how many repositories positions[begin:end] lie. `first_tokens` and `repositories` (small numbers) have one value a document,
+    hints[i] is the document of token i << HINT_SHIFT; `stamps` has one value a repository."""
+    n = 0
+    for p in range(begin, end):
+        doc = hints[positions[p] >> np.uint64(HINT_SHIFT)]
+        while doc + 1 < len(first_tokens) and first_tokens[doc + 1] <= positions[p]:
+            doc += 1
+        if stamps[repositories[doc]] != stamp:
+            stamps[repositories[doc]] = stamp
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def encode_partition(keys, positions, bits, first_bucket, first_tokens, repositories, hints, stamps, out_entries, out_lists, out_buckets):
     """Entries and posting lists of sorted pairs of one partition. Returns (entries, bytes of lists).
 
     out_buckets[b]: how many entries bucket first_bucket + b has. An entry is remainder | payload; a payload is position << 1 for one
@@ -275,13 +309,15 @@ def encode_partition(keys, positions, bits, list_base, first_bucket, out_entries
         if count == 1:
             payload = positions[i] << np.uint64(1)
         else:
-            payload = (np.uint64(list_base + size) << np.uint64(1)) | np.uint64(1)
+            payload = (np.uint64(size) << np.uint64(1)) | np.uint64(1)
             length = 2 * count if count > LONG_LIST else 0
             previous = np.uint64(0)
             for p in range(i, j):
                 length += varint_size(positions[p] - previous)
                 previous = positions[p]
             size = write_varint(out_lists, size, np.uint64(count))
+            holders = count_repositories(positions, i, j, first_tokens, repositories, hints, stamps, n + 1)
+            size = write_varint(out_lists, size, np.uint64(holders))
             size = write_varint(out_lists, size, np.uint64(length))
             if count > LONG_LIST:
                 for p in range(i, j):

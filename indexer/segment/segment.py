@@ -48,10 +48,14 @@ MAX_RAW_BLOCK = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Where some fingerprints stand. `counts` int64 (keys,): postings of each; `queries` int64, `positions` uint64 (hits,): which key,
-    which token of the segment. `cut`: a list was not read to its end."""
+    """Where some fingerprints stand.
+
+    `counts` int64 (keys,): postings of each, `repositories` int64 (keys,): how many hold it; `queries` int64, `positions` uint64
+    (hits,): which key, which token of the segment. `cut`: a list was not read to its end.
+    """
 
     counts: NDArray[np.int64]
+    repositories: NDArray[np.int64]
     queries: NDArray[np.int64]
     positions: NDArray[np.uint64]
     cut: bool
@@ -75,19 +79,20 @@ class Segment:
     documents: int
     tokens: int
     text_bytes: int
+    repositories: int
 
     @classmethod
     def open(cls, path: Path) -> Segment:
         """Maps a segment. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(1)."""
         file = SectionFile.open(path, KIND, SPEC.name)
-        return cls(file, file.header["documents"], file.header["tokens"], file.header["text_bytes"])
+        return cls(file, file.header["documents"], file.header["tokens"], file.header["text_bytes"], file.header["repositories"])
 
     def look_up(self, channel: Channel, keys: NDArray[np.uint64], most: int, *, filtered: bool = True) -> Postings:
         """Postings of fingerprints, at most `most` of each; with `filtered` only those of a long list that share a context.
 
         About 0.2 µs a key and 3 ns a posting read.
         """
-        counts = np.zeros(len(keys), np.int64)
+        counts, repositories = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
         begin = {part: self.file.section(f"{channel.name}.{part}") for part in ("directory", "entries", "lists")}
         bits = self.file.header["channels"][channel.name]["bits"]
         room = 64 * len(keys) + 1024
@@ -95,11 +100,12 @@ class Segment:
             queries, positions = np.empty(room, np.int64), np.empty(room, np.uint64)
             n, bad, cut = kernels.look_up(
                 self.file.words, self.file.halves, self.file.bytes, self.file.touched, self.file.crcs,
-                begin["directory"][0], begin["entries"][0], *begin["lists"], bits, keys, filtered, most, counts, queries, positions,
+                begin["directory"][0], begin["entries"][0], *begin["lists"], bits, keys, filtered, most,
+                counts, repositories, queries, positions,
             )  # fmt: skip
             self.file.raise_bad_page(bad)
             if n >= 0:
-                return Postings(counts, queries[:n], positions[:n], cut)
+                return Postings(counts, repositories, queries[:n], positions[:n], cut)
             room *= 4
 
     def documents_of(self, positions: NDArray[np.uint64]) -> NDArray[np.int64]:

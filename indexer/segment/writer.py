@@ -38,6 +38,16 @@ class Encoded:
     buckets: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which document and repository a token belongs to, as kernels.count_repositories reads it."""
+
+    first_tokens: NDArray[np.uint64]
+    repositories: NDArray[np.int64]
+    n_repositories: int
+    hints: NDArray[np.int64]
+
+
 class SegmentWriter:
     """Builds `path` and its filter. Use as a context manager: leaving it without `finish` removes what was begun."""
 
@@ -120,15 +130,31 @@ class SegmentWriter:
         with open(self._spill / "rows", "rb") as rows:
             while chunk := rows.read(1 << 20):
                 self._out.write(chunk)
+        places = self._places()
         counts: dict[str, Any] = {}
         for at, channel in enumerate(CHANNELS):
-            counts[channel] = self._write_channel(channel, pool, lambda share, at=at: progress and progress((at + share) / 2))  # type: ignore[misc]
+            counts[channel] = self._write_channel(channel, places, pool, lambda share, at=at: progress and progress((at + share) / 2))  # type: ignore[misc]
         self._write_columns()
         size = self._out.finish(
-            {"spec": SPEC.name, "documents": self.documents, "tokens": self.tokens, "text_bytes": self.text_bytes, "channels": counts}
+            {
+                "spec": SPEC.name,
+                "documents": self.documents,
+                "tokens": self.tokens,
+                "text_bytes": self.text_bytes,
+                "repositories": places.n_repositories,
+                "channels": counts,
+            }
         )
         self._finished = True
         return size + self._write_filter(counts[SPEC.exact.name])
+
+    def _places(self) -> Places:
+        names = np.concatenate(self._columns["doc.repository"] or [np.zeros(0, np.uint64)])
+        distinct, numbers = np.unique(names, return_inverse=True)
+        first_tokens = np.concatenate(self._columns["doc.first_token"] or [np.zeros(0, np.uint64)])
+        steps = np.arange(0, self.tokens + 1, 1 << kernels.HINT_SHIFT, dtype=np.uint64)
+        hints = np.maximum(0, np.searchsorted(first_tokens, steps, "right") - 1)
+        return Places(first_tokens, numbers.astype(np.int64), len(distinct), hints.astype(np.int64))
 
     def _write_columns(self) -> None:
         ends = {
@@ -148,7 +174,7 @@ class SegmentWriter:
                 self._out.add("id.sorted", column[order].astype("<u8", copy=False))
                 self._out.add("id.doc", order.astype("<u4"))
 
-    def _write_channel(self, channel: str, pool: Executor, progress: Callable[[float], object]) -> dict[str, int]:
+    def _write_channel(self, channel: str, places: Places, pool: Executor, progress: Callable[[float], object]) -> dict[str, int]:
         """Directory, entries and lists of one channel; partitions are sorted on all cores, appended in order."""
         bits = min(32, max(8, (self._postings[channel] // POSTINGS_A_BUCKET).bit_length()))
         buckets, lists = [], 0
@@ -156,7 +182,7 @@ class SegmentWriter:
         self._out.begin(f"{channel}.entries")
         entries = 0
         with open(list_file, "wb") as list_out, disk_errors(self._out.path):
-            for p, part in enumerate(_in_order(pool, lambda p: self._encode(channel, p, bits), PARTITIONS)):
+            for p, part in enumerate(_in_order(pool, lambda p: self._encode(channel, p, bits, places), PARTITIONS)):
                 is_list = (part.entries & np.uint64(1)).astype(bool)
                 part.entries[is_list] += np.uint64(lists << 1)
                 self._out.write(part.entries)
@@ -173,13 +199,26 @@ class SegmentWriter:
         self._out.add(f"{channel}.directory", directory.astype("<u4"))
         return {"bits": bits, "entries": entries, "postings": self._postings[channel]}
 
-    def _encode(self, channel: str, p: int, bits: int) -> Encoded:
+    def _encode(self, channel: str, p: int, bits: int, places: Places) -> Encoded:
         keys, positions = _read_pairs(self._spill / f"{channel}-{p:03d}")
         kernels.sort_pairs(keys, positions, np.empty_like(keys), np.empty_like(positions))
         per_partition = 1 << (bits - 8)
         entries, buckets = np.empty(len(keys), np.uint64), np.zeros(per_partition, np.int64)
         lists = np.empty(len(keys) * 12 + 16, np.uint8)
-        n, size = kernels.encode_partition(keys, positions, bits, 0, p * per_partition, entries, lists, buckets)
+        stamps = np.zeros(places.n_repositories, np.int64)
+        n, size = kernels.encode_partition(
+            keys,
+            positions,
+            bits,
+            p * per_partition,
+            places.first_tokens,
+            places.repositories,
+            places.hints,
+            stamps,
+            entries,
+            lists,
+            buckets,
+        )
         return Encoded(entries[:n], lists[:size], buckets)
 
     def _write_filter(self, exact: dict[str, int]) -> int:

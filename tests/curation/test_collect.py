@@ -222,5 +222,4 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         pq.write_table(pa.table(columns), path, row_group_size=n_rows, use_dictionary=False)
         command = [sys.executable, "-c", MEASURE, f"parquet:{path}", str(tmp_path / f"raw{megabytes}")]
         peaks[megabytes] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1000
-    print(peaks)
     assert peaks[160] - peaks[16] < 70, peaks

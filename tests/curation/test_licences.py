@@ -93,11 +93,13 @@ def test_copyright_lines_name_holders_and_not_templates(mit_text: str) -> None:
     copyright notice that is included in or attached to the work
  # Copyright 2019-2021 Grace Example and contributors
     © 2018 Someone
+MIT License Copyright (c) 2019 Octo contributors
     """
     assert copyright_lines([mit_text, text, mit_text]) == [
         "Copyright (c) 2020 Ada Example",
         "Copyright 2019-2021 Grace Example and contributors",
         "© 2018 Someone",
+        "Copyright (c) 2019 Octo contributors",
     ]
 
 
