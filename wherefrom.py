@@ -30,6 +30,7 @@ COMMANDS = {
     "check": ("search_api.cli", "is this code in the corpus? (membership)"),
     "trace": ("search_api.cli", "where does this code come from? (attribution)"),
     "search": ("search_api.cli", "full-text search over the corpus"),
+    "filter": ("search_api.filter_cli", "the membership filter as one file, for testing offline"),
     "serve": ("ui.cli", "API and page on one port"),
     "inspect": ("search_api.cli", "what an index holds and how large its parts are"),
     "verify": ("search_api.cli", "read every byte of an index and check it"),

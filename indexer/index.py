@@ -8,14 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from indexer.answers import (
     GUARANTEE_TOKENS_MEMBERSHIP,
     OFFSET_UNITS,
     Attribution,
     Document,
-    Extent,
     IndexInfo,
     Membership,
     OffsetUnit,
@@ -25,17 +22,13 @@ from indexer.answers import (
     Verification,
 )
 from indexer.attribution.attribute import Ask, attribute
-from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import as_utf8
-from indexer.bloom import membership
+from indexer.bloom import asking
 from indexer.errors import DocumentNotFound, InputError
-from indexer.fingerprint.spec import SPEC
-from indexer.fingerprint.winnow import fingerprint_exact
 from indexer.query.tree import FieldName
 from indexer.stores.local.manifest import Manifest
 from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
-from indexer.text.tokens import tokenize
 
 DEFAULT_MIN_TOKENS = GUARANTEE_TOKENS_MEMBERSHIP
 
@@ -78,34 +71,7 @@ class Index:
         least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
         if least < 1:
             raise InputError(f"min_tokens is {least}; it must be at least 1")
-        data = np.frombuffer(as_utf8(text), np.uint8)
-        tokens = tokenize(data)
-        prints = fingerprint_exact(tokens, SPEC.exact, capped=False)
-        hits = np.zeros(len(prints), np.bool_)
-        for bloom in snapshot.filters:
-            hits |= bloom.may_contain(prints.values)
-        found = membership.runs(hits, prints.positions, len(tokens), SPEC.exact)
-        longest = max((run.reach for run in found), default=0)
-        long_enough = [run for run in found if run.reach >= least]
-        offsets = Offsets.of(data, offset_unit)
-        extents = tuple(
-            Extent(offsets.offset(int(tokens.starts[run.begin])), offsets.offset(int(tokens.ends[run.end - 1]))) for run in long_enough
-        )
-        too_short = len(tokens) < GUARANTEE_TOKENS_MEMBERSHIP
-        look_up = 1 - float(np.prod([1 - bloom.false_positive_rate for bloom in snapshot.filters]))
-        rate = membership.answer_rate(prints.values, prints.positions.tolist(), len(tokens), SPEC.exact, least, look_up)
-        return Membership(
-            status="found" if long_enough else "too_short" if too_short else "none",
-            tokens=len(tokens),
-            guarantee_tokens=GUARANTEE_TOKENS_MEMBERSHIP,
-            member=bool(long_enough),
-            longest_run=longest,
-            coverage=round(sum(run.end - run.begin for run in long_enough) / max(1, len(tokens)), 4),
-            spans=extents,
-            false_positive_rate=rate,
-            offset_unit=offset_unit,
-            index=self.info,
-        )
+        return asking.membership(snapshot.filters, as_utf8(text), offset_unit, least, snapshot.manifest.info)
 
     def membership_many(
         self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None

@@ -21,6 +21,7 @@ from indexer.errors import InputError
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from indexer.bloom.portable import PortableFilter
     from indexer.index import Index
     from search_api.client import Client
 
@@ -29,6 +30,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
 IndexOption = Annotated[
     str | None,
     typer.Option("--index", metavar="LOCATION", help="A folder or a server's URL. Default: WHEREFROM_INDEX, else the index made last."),
+]
+FilterOption = Annotated[
+    Path | None,
+    typer.Option("--filter", metavar="FILE", help="Instead of an index: a file that filter export or filter import wrote."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document and nothing else.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="A file of any encoding, or - for standard input.")]
@@ -40,20 +45,27 @@ def check(
     file: FileArgument,
     *,
     index: IndexOption = None,
+    filter_file: FilterOption = None,
+    max_age_days: Annotated[float | None, typer.Option(min=0, metavar="DAYS", help="With --filter: exit code 4 if it is older.")] = None,
     min_tokens: Annotated[int | None, typer.Option(min=1, help="How many tokens in a row make a member; the index has a default.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Is this code in the corpus? Exit code 1: yes, 0: no, 4: too short or incomplete.
+    """Is this code in the corpus? Exit code 1: yes, 0: no, 4: too short, incomplete, or the filter is too old.
+
+    With --filter the answer comes from one file, offline: the code stays on this machine.
 
     Example: wherefrom check snippet.py --min-tokens 50
     """
+    if filter_file and index or (max_age_days is not None and not filter_file):
+        raise InputError("give --index, or --filter with or without --max-age-days")
     text = _read(file)
-    with _open(index) as opened:
+    with _open_filter(filter_file) if filter_file else _open(index) as opened:
         answer = opened.membership(text, min_tokens=min_tokens)
     from search_api import terminal
 
     _print(answer, as_json, terminal.membership(answer))
-    _leave(answer.status, found=answer.member)
+    too_old = filter_file is not None and _warn_of_age(filter_file, max_age_days)
+    _leave("partial" if too_old else answer.status, found=answer.member)
 
 
 @app.command()
@@ -137,6 +149,29 @@ def _open(location: str | None) -> Index | Client:
     from indexer.location import default_location
 
     return wherefrom.open(location or default_location(os.environ))
+
+
+def _open_filter(file: Path) -> PortableFilter:
+    from indexer.bloom.portable import PortableFilter
+
+    return PortableFilter.open(file)
+
+
+def _warn_of_age(file: Path, max_age_days: float | None) -> bool:
+    """Whether a filter is older than allowed; says on standard error of when it is."""
+    if max_age_days is None:
+        return False
+    from datetime import UTC, datetime
+
+    from indexer.bloom.portable import age_in_days
+
+    with _open_filter(file) as portable:
+        age = age_in_days(portable.info, datetime.now(UTC))
+    if age is not None and age <= max_age_days:
+        return False
+    stated = "does not say of when it is" if age is None else f"states the corpus of {portable.info.as_of}, {age:.1f} days ago"
+    print(f"wherefrom: {file} {stated}; at most {max_age_days:g} days were allowed: fetch or export a newer one", file=sys.stderr)
+    return True
 
 
 def _read(file: str) -> bytes:

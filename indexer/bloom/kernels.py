@@ -52,3 +52,22 @@ def pages_of(n_blocks, first_byte, fingerprints, out):
     for i in range(len(fingerprints)):
         block = np.int64(((key_of(fingerprints[i]) >> np.uint64(32)) * np.uint64(n_blocks)) >> np.uint64(32))
         out[i] = (first_byte + block * 32) >> PAGE_SHIFT
+
+
+@njit(cache=True, nogil=True)
+def insert_sliced(bits, bits_per_slice, indices):
+    """Sets bit `s * bits_per_slice + indices[i, s]` of the bytes `bits` for each key i and slice s; returns how many keys were new.
+
+    As pybloom-live does: a key whose bits are all set already is not counted.
+    """
+    count = 0
+    for i in range(indices.shape[0]):
+        fresh = False
+        for s in range(indices.shape[1]):
+            bit = np.uint64(s) * np.uint64(bits_per_slice) + indices[i, s]
+            byte, mask = np.int64(bit >> np.uint64(3)), np.uint8(1) << np.uint8(bit & np.uint64(7))
+            if bits[byte] & mask == 0:
+                fresh = True
+                bits[byte] |= mask
+        count += fresh
+    return count

@@ -2,52 +2,51 @@
 
 A shared run of 33 tokens holds at least two fingerprints that follow each other, so a run of two hits or more is asked for. A run
 reaches from behind the last miss to before the next one: that is how long the shared text may be.
+
+Needs the standard library alone, for the offline test; `indexer.bloom.membership_kernels` does the same in one loop, and a test
+compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from indexer.fingerprint.spec import Channel
 
 MIN_HITS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive hits: tokens [begin, end) of the k-grams that hit, and the tokens [reach_begin, reach_end) up to the misses around."""
+    """Consecutive hits: tokens [begin, end) of the k-grams that hit, and how many tokens the shared stretch may have at most."""
 
     begin: int
     end: int
-    reach_begin: int
-    reach_end: int
-
-    @property
-    def reach(self) -> int:
-        """How many tokens the shared stretch may have at most."""
-        return self.reach_end - self.reach_begin
+    reach: int
 
 
-def runs(hits: NDArray[np.bool_], positions: NDArray[np.int64], n_tokens: int, channel: Channel) -> list[Run]:
-    """The runs of at least two consecutive hits. `positions` are the tokens at which the k-grams begin, ascending."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], hits, [False])).astype(np.int8)))
+def runs(hits: Sequence[bool], positions: Sequence[int], n_tokens: int, k: int) -> list[Run]:
+    """The runs of at least two consecutive hits. `positions` are the tokens at which the k-grams of `k` tokens begin, ascending."""
     found = []
-    for first, stop in edges.reshape(-1, 2).tolist():
-        if stop - first >= MIN_HITS:
-            reach_begin = int(positions[first - 1]) + 1 if first else 0
-            reach_end = int(positions[stop]) + channel.k - 1 if stop < len(positions) else n_tokens
-            found.append(Run(int(positions[first]), int(positions[stop - 1]) + channel.k, reach_begin, reach_end))
+    first = 0
+    for i in range(len(hits) + 1):
+        if i < len(hits) and hits[i]:
+            continue
+        if i - first >= MIN_HITS:
+            reach_begin = positions[first - 1] + 1 if first else 0
+            reach_end = positions[i] + k - 1 if i < len(hits) else n_tokens
+            found.append(Run(positions[first], positions[i - 1] + k, reach_end - reach_begin))
+        first = i + 1
     return found
 
 
-def answer_rate(
-    values: NDArray[np.uint64], positions: Sequence[int], n_tokens: int, channel: Channel, min_tokens: int, rate: float
-) -> float:
-    """The chance that a text none of whose fingerprints is in the corpus is called a member.
+def rate_of(rates: Iterable[float]) -> float:
+    """The chance that at least one of several filters reports a key that none holds."""
+    return 1 - math.prod([1 - rate for rate in rates])
+
+
+def answer_rate(values: Sequence[int], positions: Sequence[int], n_tokens: int, k: int, min_tokens: int, rate: float) -> float:
+    """The chance that a text none of whose fingerprints is in the corpus is called a member. O(n)
 
     `rate` is that of one look-up. A run that is long enough begins at hit i and lasts at least to the first j whose reach suffices;
     such runs exclude each other, so their chances add up: (1 - p) p^distinct for each i. Equal neighbours are one look-up.
@@ -55,15 +54,19 @@ def answer_rate(
     n = len(values)
     if n < MIN_HITS or rate <= 0:
         return 0.0
-    total, j = 0.0, 0
+    inside: dict[int, int] = {}  # how often each value stands in values[i : j + 1]
+    total, j = 0.0, -1
     for i in range(n):
         begin = positions[i - 1] + 1 if i else 0
-        j = max(j, i + MIN_HITS - 1)
-        while j < n and (positions[j + 1] + channel.k - 1 if j + 1 < n else n_tokens) - begin < min_tokens:
+        while j < n and (j < i + MIN_HITS - 1 or (positions[j + 1] + k - 1 if j + 1 < n else n_tokens) - begin < min_tokens):
             j += 1
+            if j < n:
+                inside[values[j]] = inside.get(values[j], 0) + 1
         if j >= n:
             break
-        distinct = len(np.unique(values[i : j + 1]))
         before = (1 - rate) if i and values[i - 1] != values[i] else (0.0 if i else 1.0)
-        total += before * rate**distinct
+        total += before * rate ** len(inside)
+        inside[values[i]] -= 1
+        if not inside[values[i]]:
+            del inside[values[i]]
     return min(1.0, total)

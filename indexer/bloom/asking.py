@@ -1,0 +1,69 @@
+"""Is this text in the corpus, by the filters of an index? One compiled call a text where there is one filter.
+
+Not here: the same without an index (`indexer.bloom.portable`), what a run of hits means (`indexer.bloom.membership`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.answers import GUARANTEE_TOKENS_MEMBERSHIP, Extent, IndexInfo, Membership, OffsetUnit
+from indexer.bloom import membership_kernels as kernels
+from indexer.bloom.filter import BloomFilter
+from indexer.bloom.membership import rate_of
+from indexer.fingerprint.spec import SPEC
+from indexer.text.tokens import byte_classes
+
+_UNITS = {"utf-8": kernels.BYTES, "utf-16": kernels.UTF_16, "utf-32": kernels.UTF_32}
+_K, _WINDOW = SPEC.exact.k, SPEC.exact.window
+_Tested = tuple[int, int, int, int, float]  # tokens, spans, longest reach of a run, tokens inside spans, rate of the answer
+
+
+def membership(filters: Sequence[BloomFilter], utf8: bytes, unit: OffsetUnit, least: int, index: IndexInfo) -> Membership:
+    """Whether a text is in the corpus. Raises IndexCorrupt. About 15 µs for 40 lines, 5 ns a byte beyond."""
+    data = np.frombuffer(utf8, np.uint8)
+    spans = np.empty((len(utf8) // 3 + 2, 2), np.int64)  # a run has two tokens and a miss at least
+    test = _test_one if len(filters) == 1 else _test_each
+    tokens, n_spans, longest, covered, rate = test(filters, data, kernels.BYTES if utf8.isascii() else _UNITS[unit], least, spans)
+    return Membership(
+        "found" if n_spans else "too_short" if tokens < GUARANTEE_TOKENS_MEMBERSHIP else "none",
+        tokens,
+        GUARANTEE_TOKENS_MEMBERSHIP,
+        n_spans > 0,
+        longest,
+        round(covered / tokens, 4) if covered else 0.0,
+        tuple([Extent(begin, end) for begin, end in spans[:n_spans].tolist()]) if n_spans else (),
+        rate,
+        unit,
+        index,
+    )
+
+
+def _test_one(filters: Sequence[BloomFilter], data: NDArray[np.uint8], unit: int, least: int, spans: NDArray[np.int64]) -> _Tested:
+    (bloom,) = filters
+    file = bloom.file
+    bad, tokens, n_spans, longest, covered, rate = kernels.ask(
+        data, byte_classes(), _K, _WINDOW, file.words, file.touched, file.crcs, file.section("blocks")[0], bloom.n_blocks, least,
+        1 - (1 - bloom.false_positive_rate), unit, spans,
+    )  # fmt: skip
+    if bad >= 0:
+        file.raise_bad_page(bad)
+    return tokens, n_spans, longest, covered, rate
+
+
+def _test_each(filters: Sequence[BloomFilter], data: NDArray[np.uint8], unit: int, least: int, spans: NDArray[np.int64]) -> _Tested:
+    """The same, step by step, where a fingerprint may be in any of several filters."""
+    starts, ends = np.empty(len(data), np.int32), np.empty(len(data), np.int32)
+    values, positions = np.empty(len(data), np.uint64), np.empty(len(data), np.int64)
+    tokens, n = kernels.fingerprints(data, byte_classes(), _K, _WINDOW, starts, ends, values, positions)
+    hits = np.zeros(n, np.bool_)
+    for bloom in filters:
+        file = bloom.file
+        bad = kernels.look_up(file.words, file.touched, file.crcs, file.section("blocks")[0], bloom.n_blocks, values, n, hits)
+        file.raise_bad_page(bad)
+    rate = kernels.answer_rate(values, positions, n, tokens, _K, least, rate_of(bloom.false_positive_rate for bloom in filters))
+    n_spans, longest, covered = kernels.spans_of(hits, positions, n, tokens, _K, least, starts, ends, data, unit, spans)
+    return tokens, n_spans, longest, covered, rate

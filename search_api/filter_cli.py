@@ -1,0 +1,171 @@
+"""The commands about the filter as a file of its own: filter export, filter import, filter info.
+
+Not here: asking a filter (`wherefrom check --filter`, in `search_api.cli`), its bytes (indexer/bloom/FORMAT.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from indexer.answers import IndexInfo, to_json
+from indexer.errors import IndexCorrupt, InputError
+
+if TYPE_CHECKING:
+    from indexer.bloom.portable import FilterInfo
+    from indexer.index import Index
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(no_args_is_help=True)
+app.add_typer(commands, name="filter")
+
+
+class Format(StrEnum):
+    """What an exported file is: Wherefrom's own, or pybloom-live's."""
+
+    WHEREFROM = "wherefrom"
+    PYBLOOM = "pybloom"
+
+
+OutOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; a file of this name is replaced.")]
+IndexOption = Annotated[
+    str | None,
+    typer.Option("--index", metavar="LOCATION", help="A folder. Default: WHEREFROM_INDEX, else the index made last."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document and nothing else.")]
+
+
+@commands.callback()
+def about() -> None:
+    """The membership filter as one file: test code against a corpus offline, so that the code never leaves the machine.
+
+    Example: wherefrom filter export -o corpus.filter, then: wherefrom check snippet.py --filter corpus.filter
+    """
+
+
+@commands.command("export")
+def export(
+    *,
+    output: OutOption,
+    index: IndexOption = None,
+    form: Annotated[
+        Format,
+        typer.Option("--format", metavar="FORMAT", help="wherefrom: answers as the index does; pybloom: for the package pybloom-live."),
+    ] = Format.WHEREFROM,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the filter of an index as one file.
+
+    A pybloom file holds the fingerprints as decimal strings; indexer/bloom/standalone.py, one file of plain Python, makes the same
+    fingerprints of any text. FILE.json beside it says which index it came from.
+
+    Example: wherefrom filter export --index demo.index -o corpus.filter
+    """
+    from indexer.bloom import export as exporting
+
+    with _open(index) as opened:
+        snapshot, as_of = opened._snapshot, _now().isoformat(timespec="seconds")  # noqa: SLF001
+        if form is Format.PYBLOOM:
+            shape = exporting.export_pybloom(snapshot.segments, opened.info, as_of, output)
+            _print({"file": str(output), "keys": shape.count, "error_rate": shape.error_rate, "as_of": as_of}, as_json)
+        else:
+            _print(_described(exporting.export_portable(snapshot.filters, opened.info, as_of, output), output), as_json)
+
+
+@commands.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="BloomFilter or ScalableBloomFilter files of pybloom-live.")],
+    *,
+    output: OutOption,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the corpus. Default: as FILE.json says, else the first file's name.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Which version of it. Default: as FILE.json says.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="Up to when it is complete, ISO 8601. Default: as FILE.json says.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a filter that `check --filter` reads of files that pybloom-live wrote, whose keys are fingerprints as decimal strings.
+
+    The files are only read, and nothing in them is executed or unpickled; sizes that do not agree are refused. What they hold is taken on
+    trust: such a file has no checksums, and without FILE.json beside it nothing says of which corpus or spec it is.
+
+    Example: wherefrom filter import corpus.bloom -o corpus.filter --name corpus --as-of 2026-11-01
+    """
+    from indexer.bloom.export import import_pybloom, origin_of
+    from indexer.bloom.standalone import SPEC_NAME
+
+    origins = [origin for file in files if (origin := origin_of(file))]
+    info, stated = origins[0] if origins else (IndexInfo(files[0].stem, "", "", 0, SPEC_NAME, 0), None)
+    when = _moment(as_of) if as_of else min((found for _, found in origins if found), default=None) if len(origins) == len(files) else None
+    info = replace(info, name=name or info.name, version=version or info.version, date=(as_of or info.date or stated or ""))
+    _print(_described(import_pybloom(files, output, info, when), output), as_json)
+
+
+@commands.command("info")
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that filter export or filter import wrote.")],
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte and check it. Exit code 3: it is damaged.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Of which index a filter is, from when, how large and how exact.
+
+    Example: wherefrom filter info corpus.filter --verify
+    """
+    from indexer.bloom.portable import PortableFilter
+
+    with PortableFilter.open(file) as portable:
+        problems = portable.verify() if verify else []
+        if problems:
+            raise IndexCorrupt("\n".join([*problems, "fetch the file again, or export it anew with wherefrom filter export"]))
+        _print(_described(portable.info, file) | ({"verified": True} if verify else {}), as_json)
+
+
+def _open(location: str | None) -> Index:
+    from indexer.index import Index
+    from indexer.location import default_location, kind_of
+
+    where = location or default_location(os.environ)
+    if kind_of(where) != "folder":
+        raise InputError(f"{where}: a filter is exported where the index is; give its folder")
+    return Index.open(where)
+
+
+def _now() -> datetime:
+    """The present, or SOURCE_DATE_EPOCH for files that are the same each time."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+
+
+def _moment(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"--as-of is {text!r}; it takes a date or time as ISO 8601 writes it, such as 2026-11-01") from None
+
+
+def _described(info: FilterInfo, file: Path) -> dict[str, Any]:
+    described: dict[str, Any] = to_json(info)
+    return {"file": str(file), **described.pop("index"), **described}
+
+
+def _print(values: dict[str, Any], as_json: bool) -> None:
+    print(json.dumps(values, indent=2) if as_json else "\n".join(_lines(values)))
+
+
+def _lines(values: dict[str, Any]) -> Iterator[str]:
+    from search_api.terminal import safe
+
+    width = max(map(len, values))
+    for name, value in values.items():
+        yield f"{name:{width}}  {f'{value:,}' if isinstance(value, int) and value is not True else safe(str(value))}"
