@@ -21,7 +21,7 @@ from indexer.errors import InputError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from indexer.bloom.portable import PortableFilter
+    from indexer.answers import Membership
     from indexer.index import Index
     from search_api.client import Client
 
@@ -56,15 +56,17 @@ def check(
 
     Example: wherefrom check snippet.py --min-tokens 50
     """
-    if filter_file and index or (max_age_days is not None and not filter_file):
-        raise InputError("give --index, or --filter with or without --max-age-days")
+    if max_age_days is not None and not filter_file:
+        raise InputError("--max-age-days is about a filter; give one with --filter, or leave it out")
     text = _read(file)
-    with _open_filter(filter_file) if filter_file else _open(index) as opened:
-        answer = opened.membership(text, min_tokens=min_tokens)
+    if filter_file:
+        answer, too_old = _check_offline(text, filter_file, index, min_tokens, max_age_days)
+    else:
+        with _open(index) as opened:
+            answer, too_old = opened.membership(text, min_tokens=min_tokens), False
     from search_api import terminal
 
     _print(answer, as_json, terminal.membership(answer))
-    too_old = filter_file is not None and _warn_of_age(filter_file, max_age_days)
     _leave("partial" if too_old else answer.status, found=answer.member)
 
 
@@ -151,27 +153,24 @@ def _open(location: str | None) -> Index | Client:
     return wherefrom.open(location or default_location(os.environ))
 
 
-def _open_filter(file: Path) -> PortableFilter:
-    from indexer.bloom.portable import PortableFilter
-
-    return PortableFilter.open(file)
-
-
-def _warn_of_age(file: Path, max_age_days: float | None) -> bool:
-    """Whether a filter is older than allowed; says on standard error of when it is."""
-    if max_age_days is None:
-        return False
+def _check_offline(
+    text: bytes, file: Path, index: str | None, min_tokens: int | None, max_age_days: float | None
+) -> tuple[Membership, bool]:
+    """The answer of a filter file, and whether the file is older than allowed, which standard error then says."""
+    if index:
+        raise InputError(f"--index {index} and --filter {file}: give one of them")
     from datetime import UTC, datetime
 
-    from indexer.bloom.portable import age_in_days
+    from indexer.bloom.portable import PortableFilter, age_in_days
 
-    with _open_filter(file) as portable:
-        age = age_in_days(portable.info, datetime.now(UTC))
-    if age is not None and age <= max_age_days:
-        return False
-    stated = "does not say of when it is" if age is None else f"states the corpus of {portable.info.as_of}, {age:.1f} days ago"
+    with PortableFilter.open(file) as portable:
+        answer = portable.membership(text, min_tokens=min_tokens)
+        age, as_of = age_in_days(portable.info, datetime.now(UTC)), portable.info.as_of
+    if max_age_days is None or (age is not None and age <= max_age_days):
+        return answer, False
+    stated = "does not say of when it is" if age is None else f"states the corpus of {as_of}, {age:.1f} days ago"
     print(f"wherefrom: {file} {stated}; at most {max_age_days:g} days were allowed: fetch or export a newer one", file=sys.stderr)
-    return True
+    return answer, True
 
 
 def _read(file: str) -> bytes:

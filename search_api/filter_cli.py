@@ -72,7 +72,7 @@ def export(
     from indexer.bloom import export as exporting
 
     with _open(index) as opened:
-        snapshot, as_of = opened._snapshot, _now().isoformat(timespec="seconds")  # noqa: SLF001
+        snapshot, as_of = opened._snapshot, _now().isoformat(timespec="seconds")
         if form is Format.PYBLOOM:
             shape = exporting.export_pybloom(snapshot.segments, opened.info, as_of, output)
             _print({"file": str(output), "keys": shape.count, "error_rate": shape.error_rate, "as_of": as_of}, as_json)
@@ -85,9 +85,7 @@ def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="BloomFilter or ScalableBloomFilter files of pybloom-live.")],
     *,
     output: OutOption,
-    name: Annotated[
-        str | None, typer.Option(help="What to call the corpus. Default: as FILE.json says, else the first file's name.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the corpus. Default: as FILE.json says, else the file's name.")] = None,
     version: Annotated[str | None, typer.Option(help="Which version of it. Default: as FILE.json says.")] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="Up to when it is complete, ISO 8601. Default: as FILE.json says.")
@@ -104,11 +102,12 @@ def import_(
     from indexer.bloom.export import import_pybloom, origin_of
     from indexer.bloom.standalone import SPEC_NAME
 
-    origins = [origin for file in files if (origin := origin_of(file))]
-    info, stated = origins[0] if origins else (IndexInfo(files[0].stem, "", "", 0, SPEC_NAME, 0), None)
-    when = _moment(as_of) if as_of else min((found for _, found in origins if found), default=None) if len(origins) == len(files) else None
-    info = replace(info, name=name or info.name, version=version or info.version, date=(as_of or info.date or stated or ""))
-    _print(_described(import_pybloom(files, output, info, when), output), as_json)
+    origins = [origin_of(file) for file in files]
+    first, _ = next((origin for origin in origins if origin), (IndexInfo(files[0].stem, "unknown", "unknown", 0, SPEC_NAME, 0), None))
+    stated = [origin[1] if origin else None for origin in origins]
+    known = None if None in stated else min(moment for moment in stated if moment)  # together they are as old as the oldest
+    index = replace(first, name=name or first.name, version=version or first.version)
+    _print(_described(import_pybloom(files, output, index, _moment(as_of) if as_of else known), output), as_json)
 
 
 @commands.command("info")

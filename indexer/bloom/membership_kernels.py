@@ -25,7 +25,7 @@ def source_stamp():
     """A checksum of the kernels called here. numba keys its cache by this file alone; a free variable of a kernel is in the key too."""
     stamp = 0
     for module in (bloom_kernels, fingerprint_kernels, segment_kernels, text_kernels):
-        stamp = zlib.crc32(Path(module.__file__).read_bytes(), stamp)
+        stamp = zlib.crc32(Path(str(module.__file__)).read_bytes(), stamp)
     return stamp
 
 
