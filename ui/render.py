@@ -43,7 +43,7 @@ def hint(text: str) -> str:
 def trace(text: str, answer: Attribution, excerpts: Mapping[str, Excerpt], milliseconds: float) -> str:
     """The text with its spans, their sources and the notice. `excerpts` by document id and start line, as `excerpt_key` makes it."""
     shown = text[: excerpt.LONGEST_LISTING]
-    spans = [span for span in answer.spans if span.end <= len(shown)]
+    spans = [span for span in answer.spans if span.start < len(shown)]
     return _fill(
         "trace.html",
         answer=answer,

@@ -15,7 +15,7 @@ from indexer.attribution.candidates import Candidate, Hits
 from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer
 from indexer.attribution.significance import Significance, strength
-from indexer.attribution.sources import Found, similarity
+from indexer.attribution.sources import Found
 from indexer.attribution.verify import EXPLAINED, Comparer
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
@@ -72,7 +72,7 @@ class _Search:
             if not kept:
                 continue
             coverage = sum(run.tokens for run in kept) / len(self.query.tokens)
-            total = strength([self.significance.score([run]) for run in kept], similarity(kept), coverage)
+            total = strength([self.significance.score([run]) for run in kept], compared.similarity(kept), coverage)
             if any(run.suffices for run in kept) or total >= self.least:
                 self.found.append(Found(segment, candidate.doc, compared, kept, total))
                 for run in kept:

@@ -17,7 +17,7 @@ from indexer.fingerprint.spec import SPEC, Channel
 from indexer.fingerprint.winnow import Fingerprints
 from indexer.segment.segment import Segment
 
-TOLERANCE = 40  # tokens between neighbouring diagonals of one group: an edited line or two
+TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
 MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
 MOST_GROUPS = 1024  # of one segment, by score
 

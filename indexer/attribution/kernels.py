@@ -141,21 +141,22 @@ def keep_same_bytes(a_data, a_starts, a_ends, b_data, b_starts, b_ends, a, b, n)
 
 
 @njit(cache=True, nogil=True)
-def best_chain(a_begin, a_end, b_begin, b_end, weights, longest_gap, previous, totals):
+def best_chain(a_begin, a_end, b_begin, b_end, plain_begin, plain_end, weights, longest_gap, previous, totals):
     """The heaviest chain of runs that follow each other in both texts; runs are sorted by a_begin. Returns its last run.
 
-    A step costs a hundredth of the longer gap. `previous` and `totals` are filled for every run.
+    A step costs a hundredth of the longer gap; gaps in b are taken from plain_*, which do not count its comments. `previous` and
+    `totals` are filled for every run.
     """
     best = 0
     for i in range(len(a_begin)):
         previous[i], totals[i] = -1, weights[i]
         for j in range(i):
             if a_begin[j] < a_begin[i] and b_begin[j] < b_begin[i] and a_end[j] < a_end[i] and b_end[j] < b_end[i]:
-                gap_a, gap_b = a_begin[i] - a_end[j], b_begin[i] - b_end[j]
-                overlap = max(0, -min(gap_a, gap_b))
-                if max(gap_a, gap_b) <= longest_gap and overlap < a_end[i] - a_begin[i]:
+                overlap = max(0, a_end[j] - a_begin[i], b_end[j] - b_begin[i])
+                gap = max(0, a_begin[i] - a_end[j], plain_begin[i] - plain_end[j])
+                if gap <= longest_gap and overlap < a_end[i] - a_begin[i]:
                     kept = weights[i] * (1.0 - overlap / (a_end[i] - a_begin[i]))
-                    total = totals[j] + kept - 0.01 * max(gap_a, gap_b, 0)
+                    total = totals[j] + kept - 0.08 * gap
                     if total > totals[i]:
                         previous[i], totals[i] = j, total
         if totals[i] > totals[best]:

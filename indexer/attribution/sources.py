@@ -37,20 +37,13 @@ class Found:
     @property
     def similarity(self) -> float:
         """That of its chain."""
-        return similarity(self.chain)
+        return self.compared.similarity(self.chain)
 
     def originality(self) -> tuple[Any, ...]:
         """Sorts the likely original first."""
         flags = self.segment.value("doc.flags", self.doc)
         date, stars = self.segment.value("doc.date", self.doc), self.segment.value("doc.stars", self.doc)
         return date, -stars, flags & IS_FORK, flags & IS_VENDORED, self.segment.value("doc.id", self.doc)
-
-
-def similarity(chain: Sequence[Run]) -> float:
-    """Matched tokens over those of the chain's hull, in both texts: 1 for a run without gaps."""
-    matched = sum(run.tokens for run in chain)
-    hull = chain[-1].end - chain[0].begin + chain[-1].other_end - chain[0].other
-    return round(min(1.0, 2 * matched / hull), 4)
 
 
 def ranked(found: list[Found]) -> list[list[Found]]:

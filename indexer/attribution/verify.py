@@ -6,8 +6,10 @@ nothing; nothing is reported on the word of a hash.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +20,14 @@ from indexer.attribution.offsets import line_starts
 from indexer.attribution.query import Grams, Query, kgrams
 from indexer.attribution.significance import Stretch
 from indexer.fingerprint.spec import SPEC, Channel
+from indexer.segment.prepare import COMMENT_SHIFT
 from indexer.segment.segment import Region, Segment
+from indexer.text.comments import NONE, comment_tokens
 from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 
 PADDING = 64  # tokens beyond the hits that are compared too
 EXPLAINED = 0.9  # of the text by exact runs: then no renamed ones are looked for
-LONGEST_GAP = 200  # tokens between two runs of one chain
+LONGEST_GAP = 200  # tokens between two runs of one chain, the source's comments not counted
 MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
 MOST_RUNS = 4096  # found between a text and one candidate
 MOST_CHAINS = 16  # of one region
@@ -45,11 +49,24 @@ class Run(Stretch):
 
 @dataclass(frozen=True)
 class Compared:
-    """A region of a document, tokenized, and the chains of runs found in it, heaviest first."""
+    """A region of a document, tokenized, and the chains of runs found in it, heaviest first.
+
+    `plain` int64 (tokens + 1,): how many tokens before each are no comment.
+    """
 
     region: Region
     tokens: Tokens
+    plain: NDArray[np.int64]
     chains: tuple[tuple[Run, ...], ...]
+
+    def similarity(self, chain: Sequence[Run]) -> float:
+        """Matched tokens over those of a chain's hull in both texts, the source's comments in gaps not counted: 1 for no gap."""
+        matched = sum(run.tokens for run in chain)
+        gaps = sum(
+            max(0, after.begin - before.end) + max(0, int(self.plain[after.other] - self.plain[before.other_end]))
+            for before, after in pairwise(chain)
+        )
+        return round(2 * matched / (2 * matched + gaps), 4)
 
     @cached_property
     def line_starts(self) -> NDArray[np.int64]:
@@ -85,7 +102,8 @@ class Comparer:
             explained[run.begin : run.end] |= run.suffices
         if explained.mean() < EXPLAINED:
             runs = settle(runs, self._renamed_runs(tokens, rename(tokens), low, high))
-        return Compared(region, tokens, tuple(chains(runs)))
+        plain = _plain(tokens, segment.value("doc.flags", doc) >> COMMENT_SHIFT if len(runs) > 1 else NONE)
+        return Compared(region, tokens, plain, tuple(chains(runs, plain)))
 
     def _exact_runs(self, tokens: Tokens, low: int, high: int) -> list[Run]:
         mine, codes = self._query.tokens, tokens.hashes[low:high]
@@ -128,6 +146,12 @@ class Comparer:
         ]
 
 
+def _plain(tokens: Tokens, family: int) -> NDArray[np.int64]:
+    plain = np.zeros(len(tokens) + 1, np.int64)
+    np.cumsum(~comment_tokens(tokens, family), out=plain[1:])
+    return plain
+
+
 def _blank(mine: Renamed, codes: NDArray[np.uint64], a: int, b: int, length: int) -> tuple[int, ...]:
     """The text's tokens that have another name in the document and occur once in the run: such a name could be any."""
     here = mine.codes[a : a + length]
@@ -156,7 +180,7 @@ def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
     return exact + kept
 
 
-def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
+def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
     """Runs grouped into chains that advance in both texts, heaviest first; a chain has at least GUARANTEE_TOKENS in all.
 
     Overlapping runs of a chain are cut at the seam. A run is in one chain only; what lies within a chain's hull in
@@ -165,7 +189,7 @@ def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
     found: list[tuple[Run, ...]] = []
     left = sorted(sorted(runs, key=lambda run: -run.tokens)[:MOST_CHAINED], key=lambda run: (run.begin, run.other))
     while left and len(found) < MOST_CHAINS:
-        chain = _best_chain(left)
+        chain = _best_chain(left, plain)
         if sum(run.tokens for run in chain) < GUARANTEE_TOKENS:
             break
         found.append(_trimmed(chain))
@@ -179,12 +203,12 @@ def chains(runs: list[Run]) -> list[tuple[Run, ...]]:
     return found
 
 
-def _best_chain(runs: list[Run]) -> list[Run]:
+def _best_chain(runs: list[Run], plain: NDArray[np.int64]) -> list[Run]:
     edges = np.array([(run.begin, run.end, run.other, run.other_end) for run in runs], np.int64).T
     previous, totals = np.empty(len(runs), np.int64), np.empty(len(runs), np.float64)
     weights = np.array([run.tokens for run in runs], np.float64)
     begin, end, other, other_end = np.ascontiguousarray(edges)
-    last = kernels.best_chain(begin, end, other, other_end, weights, LONGEST_GAP, previous, totals)
+    last = kernels.best_chain(begin, end, other, other_end, plain[other], plain[other_end], weights, LONGEST_GAP, previous, totals)
     chain = []
     while last >= 0:
         chain.append(runs[last])

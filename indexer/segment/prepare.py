@@ -21,13 +21,15 @@ from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.licences.categories import license_ids, license_type
 from indexer.segment import kernels
+from indexer.text.comments import family_of
 from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 from indexer.text.words import WordStreams, analyze
 
 BLOCK_BYTES = 16 * 1024  # On disk: a hint only, every block states its size
 ROWS_A_BLOCK = 16
 ZSTD_LEVEL = 3
-IS_FORK, IS_VENDORED, IS_GENERATED, IS_TEST = 1, 2, 4, 8  # On disk: bits of doc.flags
+IS_FORK, IS_VENDORED, IS_GENERATED, IS_TEST = 1, 2, 4, 8  # On disk: bits of doc.flags; above them the comment family
+COMMENT_SHIFT = 4
 UNKNOWN_DATE = np.iinfo(np.int64).max
 
 
@@ -112,15 +114,19 @@ def name_hash(name: str) -> int:
 
 def row_columns(rows: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
     """The columns that ranking and counting read without unpacking a row."""
-    flags = {"is_fork": IS_FORK, "is_vendored": IS_VENDORED, "is_generated": IS_GENERATED, "is_test": IS_TEST}
     return {
         "doc.id": np.array([int(row["document_id"][:16], 16) for row in rows], "<u8"),
         "doc.repository": np.array([name_hash(row["repository"]) for row in rows], "<u8"),
         "doc.owner": np.array([name_hash(row["owner"]) for row in rows], "<u8"),
         "doc.stars": np.array([row["stars"] or 0 for row in rows], "<i8"),
         "doc.date": np.array([_seconds(row["first_seen"]) for row in rows], "<i8"),
-        "doc.flags": np.array([sum(bit for name, bit in flags.items() if row[name]) for row in rows], "<u1"),
+        "doc.flags": np.array([_flags(row) for row in rows], "<u1"),
     }
+
+
+def _flags(row: dict[str, Any]) -> int:
+    bits = {"is_fork": IS_FORK, "is_vendored": IS_VENDORED, "is_generated": IS_GENERATED, "is_test": IS_TEST}
+    return sum(bit for name, bit in bits.items() if row[name]) | family_of(row["language"]) << COMMENT_SHIFT
 
 
 def _seconds(date: str | None) -> int:

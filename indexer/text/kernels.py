@@ -139,3 +139,78 @@ def rename(data, offsets, keywords, starts, ends, hashes, token_offsets, out_cod
             n += 1
     out_offsets[len(offsets) - 1] = n
     return n
+
+
+@njit(cache=True, nogil=True)
+def opens_line_comment(data, i, family):
+    """Whether a comment that lasts to the end of the line begins at byte i. The families are those of indexer.text.comments."""
+    a = data[i]
+    b = data[i + 1] if i + 1 < len(data) else np.uint8(0)
+    if family == 1:
+        return a == 47 and b == 47
+    if family == 2:
+        return a == 35
+    if family == 3:
+        return a == 35 or (a == 47 and b == 47)
+    if family == 4 or family == 5:
+        return a == 45 and b == 45
+    if family == 8:
+        return a == 33
+    if family == 9:
+        return a == 59
+    return family == 10 and a == 37
+
+
+@njit(cache=True, nogil=True)
+def block_comment_end(data, i, family):
+    """The byte behind the block comment that begins at byte i, 0 for none; one that never ends takes the rest."""
+    a = data[i]
+    b = data[i + 1] if i + 1 < len(data) else np.uint8(0)
+    if (family == 1 or family == 3 or family == 4 or family == 7) and a == 47 and b == 42:
+        first, second, third, begin = np.uint8(42), np.uint8(47), np.uint8(0), i + 2
+    elif family == 5 and a == 45 and b == 45 and i + 3 < len(data) and data[i + 2] == 91 and data[i + 3] == 91:
+        first, second, third, begin = np.uint8(93), np.uint8(93), np.uint8(0), i + 4
+    elif family == 6 and a == 60 and b == 33 and i + 3 < len(data) and data[i + 2] == 45 and data[i + 3] == 45:
+        first, second, third, begin = np.uint8(45), np.uint8(45), np.uint8(62), i + 4
+    else:
+        return 0
+    for j in range(begin, len(data) - 1):
+        if data[j] == first and data[j + 1] == second:
+            if third == 0:
+                return j + 2
+            if j + 2 < len(data) and data[j + 2] == third:
+                return j + 3
+    return len(data)
+
+
+@njit(cache=True, nogil=True)
+def mark_comments(data, starts, ends, family, out_mask):
+    """out_mask[t] = whether token t begins in a comment. Literals are passed over; a region that begins inside a block comment has
+    the tokens before its end marked."""
+    t, skip_to, resume = 0, 0, 0
+    while t < len(starts):
+        i = starts[t]
+        if i < skip_to:
+            out_mask[t] = True
+            t += 1
+            continue
+        if i < resume:
+            t += 1
+            continue
+        if opens_line_comment(data, i, family) and block_comment_end(data, i, family) == 0:
+            skip_to = i
+            while skip_to < len(data) and data[skip_to] != 10 and data[skip_to] != 13:
+                skip_to += 1
+            continue
+        end = block_comment_end(data, i, family)
+        if end:
+            skip_to = end
+            continue
+        if data[i] == 34 or data[i] == 39 or data[i] == 96:
+            close = literal_end(data, i, len(data))
+            if close >= 0:
+                resume = close + 1
+        elif data[i] == 42 and (family == 1 or family == 7) and i + 1 < len(data) and data[i + 1] == 47 and t + 1 < len(starts):
+            out_mask[: t + 2] = True  # the end of a comment that began before the region
+            t += 1
+        t += 1

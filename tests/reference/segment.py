@@ -80,6 +80,7 @@ def postings(file: Container, channel: str, fingerprint: int) -> list[tuple[int,
         return [(payload >> 1, None, None)]
     data = file.section(f"{channel}.lists")
     count, at = varint(data, payload >> 1)
+    _, at = varint(data, at)  # repositories
     size, at = varint(data, at)
     end = at + size
     rights: list[int | None] = [None] * count
@@ -94,6 +95,15 @@ def postings(file: Container, channel: str, fingerprint: int) -> list[tuple[int,
         out.append((position, right, left))
     assert at == end
     return out
+
+
+def holders(file: Container, channel: str, fingerprint: int) -> int:
+    """In how many repositories a fingerprint stands, as its list says."""
+    payload = entry(file, channel, fingerprint)
+    if payload is None or payload & 1 == 0:
+        return int(payload is not None)
+    data = file.section(f"{channel}.lists")
+    return varint(data, varint(data, payload >> 1)[1])[0]
 
 
 def document_of(file: Container, token: int) -> int:

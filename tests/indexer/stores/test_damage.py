@@ -20,7 +20,7 @@ from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexT
 from indexer.index import Index
 from tests.indexer.conftest import RealIndex, batches_of, package_rows
 
-FLIPS = int(os.environ.get("TEST_FLIPS", "400"))
+FLIPS = int(os.environ.get("TEST_FLIPS", "300"))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ Question = Callable[[Index], Any]
 def questions() -> dict[str, Question]:
     """What a user may ask, over every part of the index."""
     rows = [*package_rows("h11"), *package_rows("pluggy")]
-    texts = [row["content"][len(row["content"]) // 3 :][:3000] for row in rows if len(row["content"]) > 300]
+    texts = [row["content"][len(row["content"]) // 3 :][:3000] for row in rows if len(row["content"]) > 300][::4]
 
     def document(index: Index, text: str) -> Any:
         found = index.attribute(text, limit=1).sources
@@ -133,7 +133,7 @@ def test_a_flipped_bit_is_found_and_never_a_wrong_answer(
         for problem in (*unnoticed(copy), *silent_wrongs(copy, questions, answers)):
             wrong.append(f"{file.relative_to(copy)} byte {bit // 8} bit {bit % 8}: {problem}")
         shutil.copyfile(sound / file.relative_to(copy), file)
-    assert not wrong, f"{len(wrong)} of {FLIPS} flips: " + "\n".join(wrong[:40])
+    assert not wrong, f"{len(wrong)} of {FLIPS} flips: " + "\n".join(sorted(wrong)[:60])
 
 
 def section_ends(file: Path) -> list[int]:
