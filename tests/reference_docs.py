@@ -37,18 +37,23 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def command_options(name: str) -> list[tuple[str, str]]:
     """(option or argument as typed, what it does) of one command; `--help` aside."""
+    return [(_typed(param), _what(param)) for command in _tree(name).values() for param in command.params if param.name != "help"]
+
+
+def _tree(name: str) -> dict[str, Any]:
+    """A command by its name, and the commands below it where it is a group. filter -> filter, filter export, filter import ..."""
     command = typer.main.get_command(import_module(wherefrom.COMMANDS[name][0]).app).commands[name]  # type: ignore[attr-defined]
-    return [(_typed(param), _what(param)) for param in command.params if param.name != "help"]
+    return {name: command} | {f"{name} {inner}": found for inner, found in getattr(command, "commands", {}).items()}
 
 
 def _commands() -> Iterator[str]:
     yield "## Commands\n"
-    for name, (module, what) in wherefrom.COMMANDS.items():
-        command = typer.main.get_command(import_module(module).app).commands[name]  # type: ignore[attr-defined]
-        text = "\n\n".join(inspect.cleandoc(part) for part in (command.help, command.epilog) if part)
-        yield f"### `wherefrom {name}`\n\n{what[0].upper()}{what[1:]}.\n\n```\n{text}\n```\n"
-        if options := command_options(name):
-            yield table(["option", "what it does"], [[f"`{typed}`", text] for typed, text in options])
+    for group, (_, what) in wherefrom.COMMANDS.items():
+        for name, command in _tree(group).items():
+            text = "\n\n".join(inspect.cleandoc(part) for part in (command.help, command.epilog) if part)
+            yield f"### `wherefrom {name}`\n" + (f"\n{what[0].upper()}{what[1:]}.\n" if name == group else "") + f"\n```\n{text}\n```\n"
+            if options := [(_typed(param), _what(param)) for param in command.params if param.name != "help"]:
+                yield table(["option", "what it does"], [[f"`{typed}`", text] for typed, text in options])
 
 
 def _typed(param: Any) -> str:

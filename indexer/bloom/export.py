@@ -97,7 +97,7 @@ def origin_of(path: Path) -> tuple[IndexInfo, str | None] | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{companion(path)}: does not say where a filter comes from ({error!r}); mend or remove it") from None
     digest = hashlib.sha256()
-    for piece in _pieces(path, 0, path.stat().st_size):
+    for piece in _pieces(path, 0, _size(path)):
         digest.update(piece)
     if digest.hexdigest() != wanted:
         raise InputError(f"{path}: SHA-256 {digest.hexdigest()}, {companion(path)} says {wanted}; fetch both files again")
@@ -154,16 +154,21 @@ def _blocks(bloom: BloomFilter) -> Iterator[bytes]:
 
 
 def _pybloom_parts(path: Path) -> Iterator[_Part]:
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
-            found = pybloom.filters_of(file, str(path), size)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give a file written by pybloom-live's tofile") from None
+    size = _size(path)
+    with open(path, "rb") as file:
+        found = pybloom.filters_of(file, str(path), size)
     for begin, shape in found:
         pybloom.indexer(shape)  # a filter that cannot be read here is refused now
         length = pybloom.HEADER.size + shape.n_bytes
         yield _Part(length, shape.count, _measured_rate(path, begin, shape), _pieces(path, begin, length))
+
+
+def _size(path: Path) -> int:
+    try:
+        with open(path, "rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a file written by pybloom-live's tofile") from None
 
 
 def _measured_rate(path: Path, begin: int, shape: pybloom.Slices) -> float:

@@ -49,7 +49,8 @@ def answer_rate(values: Sequence[int], positions: Sequence[int], n_tokens: int, 
     """The chance that a text none of whose fingerprints is in the corpus is called a member. O(n)
 
     `rate` is that of one look-up. A run that is long enough begins at hit i and lasts at least to the first j whose reach suffices;
-    such runs exclude each other, so their chances add up: (1 - p) p^distinct for each i. Equal neighbours are one look-up.
+    their chances are added, (1 - p) p^distinct for each i, which is never too low: two such runs in one text are rarer still. Equal
+    neighbours are one look-up.
     """
     n = len(values)
     if n < MIN_HITS or rate <= 0:

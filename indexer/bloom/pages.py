@@ -175,11 +175,22 @@ def _read_header(path: Path, page: bytes, size: int) -> dict[str, Any]:
     text = page[_PREFIX.size : _PREFIX.size + length]
     if len(text) < length or zlib.crc32(text) != crc:
         raise IndexCorrupt(f"{path}: its header fails its checksum; {_AGAIN}")
-    header: dict[str, Any] = json.loads(text)
+    header = _parsed(path, text)
     if header["kind"] != KIND:
         raise IndexCorrupt(f"{path}: holds a {header['kind']}, wanted a {KIND}; export one with wherefrom filter export -o FILE")
     if header["size"] != size or header["checksums"] % PAGE or header["checksums"] // PAGE * (PAGE + 4) != size:
         raise IndexCorrupt(f"{path}: {size} bytes, its header says {header['size']} (truncated?); {_AGAIN}")
+    return header
+
+
+def _parsed(path: Path, text: bytes) -> dict[str, Any]:
+    """The header's JSON, once what the container needs of it has the right form."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not isinstance(header.get("checksums"), int) or not {"kind", "size"} <= set(header):
+        raise IndexCorrupt(f"{path}: its header is not that of a filter; {_AGAIN}")
     return header
 
 

@@ -1,0 +1,102 @@
+"""Does the compiled test of a text say what its plain twin says, for any hits, filters and offsets?"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.answers import OFFSET_UNITS, IndexInfo, OffsetUnit
+from indexer.bloom import asking, membership, standalone
+from indexer.bloom import membership_kernels as kernels
+from indexer.bloom.filter import BloomFilter
+from indexer.errors import IndexCorrupt
+from indexer.fingerprint.spec import SPEC
+
+K = SPEC.exact.k
+steps = st.lists(st.tuples(st.booleans(), st.integers(1, 13), st.integers(0, 5)), max_size=40)
+
+
+def arrays(stepped: list[tuple[bool, int, int]], rest: int) -> tuple[list[bool], list[int], list[int], int]:
+    positions = np.cumsum([step for _, step, _ in stepped]).tolist() if stepped else []
+    return [hit for hit, _, _ in stepped], positions, [value for _, _, value in stepped], (positions[-1] if positions else 0) + K + rest
+
+
+@settings(max_examples=300)
+@given(steps, st.integers(0, 12), st.integers(1, 150), st.sampled_from([0.0, 0.004, 0.3, 1.0]))
+def test_the_rate_of_an_answer_equals_its_twin(stepped: list[tuple[bool, int, int]], rest: int, least: int, rate: float) -> None:
+    _, positions, values, n_tokens = arrays(stepped, rest)
+    wanted = membership.answer_rate(values, positions, n_tokens, K, least, rate)
+    given_arrays = np.array(values, np.uint64), np.array(positions, np.int64)
+    assert kernels.answer_rate(*given_arrays, len(values), n_tokens, K, least, rate) == wanted
+    with mock.patch.object(kernels, "slot_of", kernels.slot_of.py_func):
+        assert kernels.answer_rate.py_func(*given_arrays, len(values), n_tokens, K, least, rate) == wanted
+
+
+def test_the_rate_is_that_of_looking_at_every_subset() -> None:
+    """A short text, all 2^n outcomes of its look-ups weighed: equal neighbours share one outcome. Never too low."""
+    values, positions, n_tokens, rate = [1, 2, 2, 3, 5, 4], [2, 9, 14, 15, 27, 30], 45, 0.01
+    for least in (1, 25, 33, 40, 60):
+        total = 0.0
+        for outcome in range(1 << 5):
+            held = {value: bool(outcome >> i & 1) for i, value in enumerate(sorted(set(values)))}
+            chance = math.prod(rate if hit else 1 - rate for hit in held.values())
+            found = membership.runs([held[value] for value in values], positions, n_tokens, K)
+            total += chance * any(run.reach >= least for run in found)
+        stated = membership.answer_rate(values, positions, n_tokens, K, least, rate)
+        assert total <= stated * 1.000001 and stated == pytest.approx(total, rel=0.02)
+
+
+def build(path: Path, texts: list[str], rate: float = 0.004) -> BloomFilter:
+    keys = np.unique(np.array([value for text in texts for value, _ in standalone.fingerprints(text)], np.uint64))
+    BloomFilter.build(path, [keys], len(keys), SPEC.name, rate)
+    return BloomFilter.open(path, SPEC.name)
+
+
+words = st.lists(st.sampled_from(["if", "x", "é", "\U0001f600", "=", "(", "\n", "z1"]), min_size=0, max_size=160).map(" ".join)
+INFO = IndexInfo("n", "v", "d", 1, SPEC.name, 1)
+
+
+@settings(max_examples=150)
+@given(st.lists(words, min_size=1, max_size=3), words, st.sampled_from(OFFSET_UNITS), st.integers(1, 60))
+def test_one_call_and_steps_and_twin_agree(tmp_path_factory: pytest.TempPathFactory, corpus: list[str], other: str, unit: OffsetUnit, least: int) -> None:
+    folder = tmp_path_factory.mktemp("filters")
+    text = other + " " + corpus[0][len(corpus[0]) // 3 :] + " " + other
+    one = build(folder / "all", corpus, 0.05)
+    alone = asking.membership([one], text.encode(), unit, least, INFO)
+    found, tokens = standalone.fingerprints(text), standalone.tokens(text)
+    hits = one.may_contain(np.array([value for value, _ in found], np.uint64)).tolist()
+    runs = [run for run in membership.runs(hits, [at for _, at in found], len(tokens), K) if run.reach >= least]
+    width = {"utf-8": lambda part: len(part.encode()), "utf-16": lambda part: len(part.encode("utf-16-le")) // 2, "utf-32": len}[unit]
+    assert [(extent.start, extent.end) for extent in alone.spans] == [
+        (width(text[: tokens[run.begin][0]]), width(text[: tokens[run.end - 1][1]])) for run in runs
+    ]
+    empty = build(folder / "none", [])
+    twice = asking.membership([one, one, empty], text.encode(), unit, least, INFO)
+    assert (twice.spans, twice.longest_run, twice.coverage, twice.tokens) == (alone.spans, alone.longest_run, alone.coverage, alone.tokens)
+    assert twice.false_positive_rate >= alone.false_positive_rate
+    assert not asking.membership([], text.encode(), unit, least, INFO).member
+
+
+@pytest.mark.parametrize("n_filters", [1, 2])
+def test_a_page_that_was_changed_is_an_error(tmp_path: Path, n_filters: int) -> None:
+    text = " ".join(f"w{i}" for i in range(300))
+    bloom = build(tmp_path / "a", [text])
+    assert asking.membership([bloom] * n_filters, text.encode(), "utf-8", 33, INFO).member
+    begin, _ = bloom.file.section("blocks")
+    data = bytearray((tmp_path / "a").read_bytes())
+    data[begin + 5] ^= 4
+    (tmp_path / "b").write_bytes(data)
+    with pytest.raises(IndexCorrupt, match=f"bytes {begin}"):
+        asking.membership([BloomFilter.open(tmp_path / "b", SPEC.name)] * n_filters, text.encode(), "utf-8", 33, INFO)
+
+
+def test_the_cache_knows_the_state_of_the_kernels_that_are_called() -> None:
+    """numba puts the values of free variables into the key of its cache; the checksum must be one of them, in every kernel."""
+    for kernel in (kernels.fingerprints, kernels.look_up, kernels.answer_rate, kernels.spans_of, kernels.ask):
+        assert kernels.source_stamp() in [cell.cell_contents for cell in kernel.py_func.__closure__]

@@ -1,0 +1,93 @@
+"""Does the file that anybody may copy give the engine's fingerprints, and does it need nothing but Python?"""
+
+from __future__ import annotations
+
+import ast
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.answers import GUARANTEE_TOKENS_MEMBERSHIP
+from indexer.attribution.query import as_utf8
+from indexer.bloom import membership, standalone
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import fingerprint_exact
+from indexer.text.tokens import encode, tokenize
+
+FILE = Path(standalone.__file__)
+pieces = st.sampled_from(["a", "b1", "_", "foo", "=", "(", '"', "\\", "\n", "\r\n", " ", "\u00a0", "\u200b", "\ufeff", "é", "\U0001f600", "\ud800", "0x1F"])
+texts = st.lists(pieces, max_size=300).map("".join) | st.text(st.characters(), max_size=200)
+
+
+@settings(max_examples=300)
+@given(texts)
+def test_tokens_and_fingerprints_equal_the_kernels(text: str) -> None:
+    found = tokenize(np.frombuffer(encode(text), np.uint8))
+    prints = fingerprint_exact(found, SPEC.exact, capped=False)
+    assert standalone.fingerprints(text) == list(zip(prints.values.tolist(), prints.positions.tolist(), strict=True))
+    spans = [(len(encode(text[:begin])), len(encode(text[:end]))) for begin, end in standalone.tokens(text)]
+    assert spans == list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
+
+
+def test_every_character_is_read_as_the_kernels_read_it() -> None:
+    for first in range(0, 0x110000, 0x1000):
+        text = "x".join(map(chr, range(first, first + 0x1000)))
+        assert len(standalone.tokens(text)) == len(tokenize(np.frombuffer(encode(text), np.uint8)))
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60) | texts.map(lambda text: encode(text)) | texts.map(lambda text: text.encode("utf-16", "surrogatepass")))
+def test_bytes_of_any_encoding_are_read_as_the_engine_reads_them(data: bytes) -> None:
+    assert standalone.as_text(data).encode("utf-8", "surrogatepass") == as_utf8(data)
+
+
+def test_its_numbers_are_the_specs() -> None:
+    assert (standalone.SPEC_NAME, standalone.K, standalone.WINDOW) == (SPEC.name, SPEC.exact.k, SPEC.exact.window)
+    assert standalone.MIN_TOKENS == SPEC.exact.guarantee_two == GUARANTEE_TOKENS_MEMBERSHIP
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 13)), max_size=40), st.integers(0, 12))
+def test_its_longest_run_is_that_of_membership(steps: list[tuple[bool, int]], rest: int) -> None:
+    hits = [hit for hit, _ in steps]
+    positions = [sum(step for _, step in steps[: i + 1]) for i in range(len(steps))]
+    n_tokens = (positions[-1] if positions else 0) + standalone.K + rest
+    found = membership.runs(hits, positions, n_tokens, standalone.K)
+    ours = standalone.longest_run(hits, [(0, position) for position in positions], n_tokens)
+    assert ours == max((run.reach for run in found), default=0)
+
+
+def test_a_shared_run_of_33_tokens_has_two_hits_in_a_row_and_is_a_member_by_itself() -> None:
+    chance = random.Random(7)
+    for _ in range(400):
+        words = [f"w{chance.randrange(9)}" for _ in range(400)]
+        corpus = {value for value, _ in standalone.fingerprints(" ".join(words))}
+        begin = chance.randrange(400 - standalone.MIN_TOKENS)
+        cut = words[begin : begin + standalone.MIN_TOKENS]
+        amid = [f"x{i}" for i in range(chance.randrange(20))] + cut + ["y"] * chance.randrange(20)
+        for text, least in ((cut, standalone.MIN_TOKENS), (amid, 1)):
+            found = standalone.fingerprints(" ".join(text))
+            assert standalone.longest_run([value in corpus for value, _ in found], found, len(text)) >= least
+
+
+def test_it_is_one_file_that_needs_the_standard_library_alone(tmp_path: Path) -> None:
+    names = {alias.name for node in ast.walk(ast.parse(FILE.read_text("utf-8"))) if isinstance(node, ast.Import) for alias in node.names}
+    froms = {node.module for node in ast.walk(ast.parse(FILE.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)}
+    assert (names | froms) <= {*sys.stdlib_module_names, "__future__", "collections.abc"}
+    shutil.copy(FILE, tmp_path / "copied.py")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import copied; print(copied.fingerprints('a b c d e f g h')[0][0])"
+    alone = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert int(alone.stdout) == standalone.fingerprints("a b c d e f g h")[0][0]
+
+
+@pytest.mark.parametrize("text", ["x" * 3_000_000, "0, " * 200_000, "\n" * 1_000_000])
+def test_texts_that_hurt_have_few_fingerprints_or_are_quick(text: str) -> None:
+    found = standalone.fingerprints(text)
+    assert len(found) <= len(standalone.tokens(text)) / 6 + 1
