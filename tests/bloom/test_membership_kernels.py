@@ -64,7 +64,9 @@ INFO = IndexInfo("n", "v", "d", 1, SPEC.name, 1)
 
 @settings(max_examples=150)
 @given(st.lists(words, min_size=1, max_size=3), words, st.sampled_from(OFFSET_UNITS), st.integers(1, 60))
-def test_one_call_and_steps_and_twin_agree(tmp_path_factory: pytest.TempPathFactory, corpus: list[str], other: str, unit: OffsetUnit, least: int) -> None:
+def test_one_call_and_steps_and_twin_agree(
+    tmp_path_factory: pytest.TempPathFactory, corpus: list[str], other: str, unit: OffsetUnit, least: int
+) -> None:
     folder = tmp_path_factory.mktemp("filters")
     text = other + " " + corpus[0][len(corpus[0]) // 3 :] + " " + other
     one = build(folder / "all", corpus, 0.05)

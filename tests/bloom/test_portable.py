@@ -32,7 +32,9 @@ PAGE = 4096
 
 @pytest.mark.parametrize("unit", OFFSET_UNITS)
 @pytest.mark.parametrize("least", [None, 1, 60])
-def test_answers_are_those_of_the_index(index: Index, portable: PortableFilter, snippets: list[str], unit: OffsetUnit, least: int | None) -> None:
+def test_answers_are_those_of_the_index(
+    index: Index, portable: PortableFilter, snippets: list[str], unit: OffsetUnit, least: int | None
+) -> None:
     answers = [index.membership(text, offset_unit=unit, min_tokens=least) for text in snippets]
     assert [portable.membership(text, offset_unit=unit, min_tokens=least) for text in snippets] == answers
     assert {answer.status for answer in answers} == {"found", "none", "too_short"}
@@ -135,7 +137,11 @@ def test_a_flipped_bit_is_found_by_verify_and_never_gives_another_answer(portabl
 
 def test_a_file_that_was_cut_or_grew_is_refused(portable_path: Path, tmp_path: Path) -> None:
     data = portable_path.read_bytes()
-    sections = [place for begin, length in json.loads(data[24 : 24 + int.from_bytes(data[12:16], "little")])["sections"].values() for place in (begin, begin + length)]
+    sections = [
+        place
+        for begin, length in json.loads(data[24 : 24 + int.from_bytes(data[12:16], "little")])["sections"].values()
+        for place in (begin, begin + length)
+    ]
     for size in (0, 1, 23, 24, PAGE - 1, PAGE, *sections, len(data) - 1):
         (tmp_path / "cut").write_bytes(data[:size])
         with pytest.raises(IndexCorrupt):
@@ -149,7 +155,14 @@ def rewritten(path: Path, out: Path, change: Callable[[dict[str, Any]], Any], ve
     """The file with another header, its checksum right."""
     data = bytearray(path.read_bytes())
     text = json.dumps(change(json.loads(data[24 : 24 + int.from_bytes(data[12:16], "little")]))).encode()
-    data[:PAGE] = (data[:8] + version.to_bytes(4, "little") + len(text).to_bytes(4, "little") + zlib.crc32(text).to_bytes(4, "little") + bytes(4) + text).ljust(PAGE, b"\0")
+    data[:PAGE] = (
+        data[:8]
+        + version.to_bytes(4, "little")
+        + len(text).to_bytes(4, "little")
+        + zlib.crc32(text).to_bytes(4, "little")
+        + bytes(4)
+        + text
+    ).ljust(PAGE, b"\0")
     out.write_bytes(data)
     return out
 
@@ -195,7 +208,9 @@ HOSTILE: list[Callable[[dict[str, Any]], Any]] = [
 
 
 @pytest.mark.parametrize("change", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_header_made_to_mislead_is_an_error_in_words(portable_path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+def test_a_header_made_to_mislead_is_an_error_in_words(
+    portable_path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
     out = rewritten(portable_path, tmp_path / "out", change)
     with pytest.raises(IndexCorrupt), PortableFilter.open(out) as opened:
         opened.membership("a b c d " * 100)
@@ -217,7 +232,9 @@ def test_asking_loads_nothing_compiled(portable_path: Path, snippets: list[str],
         "answer = PortableFilter.open(Path(sys.argv[1])).membership(Path(sys.argv[2]).read_bytes())\n"
         "print(json.dumps([to_json(answer), sorted(sys.modules)]))"
     )
-    run = subprocess.run([sys.executable, "-I", "-S", "-c", program, portable_path, tmp_path / "text"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, portable_path, tmp_path / "text"], capture_output=True, text=True, check=True
+    )
     answer, modules = json.loads(run.stdout)
     assert answer == to_json(index.membership(snippets[3]))
     assert {module.partition(".")[0] for module in modules} <= {*sys.stdlib_module_names, "indexer", "__main__"}

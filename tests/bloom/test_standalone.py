@@ -22,7 +22,9 @@ from indexer.fingerprint.winnow import fingerprint_exact
 from indexer.text.tokens import encode, tokenize
 
 FILE = Path(standalone.__file__)
-pieces = st.sampled_from(["a", "b1", "_", "foo", "=", "(", '"', "\\", "\n", "\r\n", " ", "\u00a0", "\u200b", "\ufeff", "é", "\U0001f600", "\ud800", "0x1F"])
+pieces = st.sampled_from(
+    ["a", "b1", "_", "foo", "=", "(", '"', "\\", "\n", "\r\n", " ", "\u00a0", "\u200b", "\ufeff", "é", "\U0001f600", "\ud800", "0x1F"]
+)
 texts = st.lists(pieces, max_size=300).map("".join) | st.text(st.characters(), max_size=200)
 
 
@@ -43,13 +45,13 @@ def test_every_character_is_read_as_the_kernels_read_it() -> None:
 
 
 @settings(max_examples=200)
-@given(st.binary(max_size=60) | texts.map(lambda text: encode(text)) | texts.map(lambda text: text.encode("utf-16", "surrogatepass")))
+@given(st.binary(max_size=60) | texts.map(encode) | texts.map(lambda text: text.encode("utf-16", "surrogatepass")))
 def test_bytes_of_any_encoding_are_read_as_the_engine_reads_them(data: bytes) -> None:
     assert standalone.as_text(data).encode("utf-8", "surrogatepass") == as_utf8(data)
 
 
 def test_its_numbers_are_the_specs() -> None:
-    assert (standalone.SPEC_NAME, standalone.K, standalone.WINDOW) == (SPEC.name, SPEC.exact.k, SPEC.exact.window)
+    assert (SPEC.name, SPEC.exact.k, SPEC.exact.window) == (standalone.SPEC_NAME, standalone.K, standalone.WINDOW)
     assert standalone.MIN_TOKENS == SPEC.exact.guarantee_two == GUARANTEE_TOKENS_MEMBERSHIP
 
 

@@ -25,10 +25,12 @@ CASES = {
         "    if len(line) > limit:\n        raise ValueError(f'line of {len(line)} bytes')\n"
         "    return line.rstrip(b'\\r\\n').decode('latin-1'), 0x1F, 3.14e-10\n"
     ),
-    "c": 'static int sum(const int *a, size_t n) {\r\n\tint s = 0; // total\r\n\tfor (size_t i = 0; i < n; i++) s += a[i];\r\n\treturn s;\r\n}\r\n'
+    "c": "static int sum(const int *a, size_t n) {\r\n\tint s = 0; // total\r\n"
+    "\tfor (size_t i = 0; i < n; i++) s += a[i];\r\n\treturn s;\r\n}\r\n"
     'printf("%d \\"quoted\\" %s\\n", sum(v, 3), "open\n',
     "spaces": "a\u00a0b\u200bc\u3000d\ufeffe\u2028f\u0085g\u180eh\u205fi j\tk\vl\fm\rn\u2060o p q r s t u v w x y z " * 2,
-    "characters": "größe = 'naïve' + \"日本語\" * λ_1; 名前(\U0001f600, \U0001f680x) -> ½ + é\u0301 \u00a9 ₿ ${a} `b` 1_000 0b1 a1b2 _ __x " * 2,
+    "characters": "größe = 'naïve' + \"日本語\" * λ_1; 名前(\U0001f600, \U0001f680x) -> ½ + é\u0301 \u00a9 ₿ ${a} `b` 1_000 0b1 a1b2 _ __x "
+    * 2,
     "lone surrogate": "x = '\ud800' + y[\udfff] ; z = \ud83d + 1 ; w = f(x, y, z, x, y, z, x, y, z) ; w = f(x, y, z)",
     "repeats": "0, " * 40,
     "ties": "f(a, b); g(a, b); " * 8,
