@@ -28,6 +28,7 @@ from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 PADDING = 64  # tokens beyond the hits that are compared too
 EXPLAINED = 0.9  # of the text by exact runs: then no renamed ones are looked for
 LONGEST_GAP = 200  # tokens between two runs of one chain, the source's comments not counted
+LOOSE = 2  # times its length that an end of a chain may stand off
 MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
 MOST_RUNS = 4096  # found between a text and one candidate
 MOST_CHAINS = 16  # of one region
@@ -192,7 +193,7 @@ def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
         chain = _best_chain(left, plain)
         if sum(run.tokens for run in chain) < GUARANTEE_TOKENS:
             break
-        found.append(_trimmed(chain))
+        found.append(_without_loose_ends(_trimmed(chain), plain))
         taken = set(chain)
         begin, end, other, other_end = chain[0].begin, chain[-1].end, chain[0].other, chain[-1].other_end
         left = [
@@ -201,6 +202,20 @@ def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
             if run not in taken and (run.begin >= end or run.end <= begin or run.other >= other_end or run.other_end <= other)
         ]
     return found
+
+
+def _without_loose_ends(chain: tuple[Run, ...], plain: NDArray[np.int64]) -> tuple[Run, ...]:
+    """The chain without short first and last runs that stand further off than they are long, twice: they met by chance."""
+
+    def loose(end: Run, inner: Run, before: Run, after: Run) -> bool:
+        gap = max(after.begin - before.end, int(plain[after.other] - plain[before.other_end]))
+        return not end.suffices and inner.tokens > end.tokens and gap > LOOSE * end.tokens
+
+    while len(chain) > 1 and loose(chain[0], chain[1], chain[0], chain[1]):
+        chain = chain[1:]
+    while len(chain) > 1 and loose(chain[-1], chain[-2], chain[-2], chain[-1]):
+        chain = chain[:-1]
+    return chain
 
 
 def _best_chain(runs: list[Run], plain: NDArray[np.int64]) -> list[Run]:

@@ -76,6 +76,7 @@ class BloomFilter:
     def open(cls, path: Path, spec: str) -> BloomFilter:
         """Maps a filter. Raises as SectionFile.open does. O(1)."""
         file = SectionFile.open(path, KIND, spec)
+        file.require("n_keys", "n_blocks")
         n_keys, n_blocks = file.header["n_keys"], file.header["n_blocks"]
         return cls(file, n_keys, n_blocks, false_positive_rate(n_keys, n_blocks))
 

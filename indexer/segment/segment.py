@@ -85,6 +85,7 @@ class Segment:
     def open(cls, path: Path) -> Segment:
         """Maps a segment. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(1)."""
         file = SectionFile.open(path, KIND, SPEC.name)
+        file.require("documents", "tokens", "text_bytes", "repositories", "channels")
         return cls(file, file.header["documents"], file.header["tokens"], file.header["text_bytes"], file.header["repositories"])
 
     def look_up(self, channel: Channel, keys: NDArray[np.uint64], most: int, *, filtered: bool = True) -> Postings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from unittest import mock
 
@@ -128,7 +129,7 @@ def test_a_shared_run_of_33_tokens_shares_two_fingerprints_that_follow_each_othe
 ) -> None:
     held = set(exact_values(" ".join(c + run + d)))
     hits = [value in held for value in exact_values(" ".join(a + run + b))]
-    assert any(first and second for first, second in zip(hits, hits[1:], strict=False))
+    assert any(first and second for first, second in itertools.pairwise(hits))
 
 
 def test_fingerprints_of_a_text_are_those_of_the_twins() -> None:
