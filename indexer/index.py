@@ -84,7 +84,7 @@ class Index:
         hits = np.zeros(len(prints), np.bool_)
         for bloom in snapshot.filters:
             hits |= bloom.may_contain(prints.values)
-        found = membership.runs(hits, prints.positions, len(tokens), SPEC.exact)
+        found = membership.runs(hits, prints, len(tokens), SPEC.exact)
         longest = max((run.reach for run in found), default=0)
         long_enough = [run for run in found if run.reach >= least]
         offsets = Offsets.of(data, offset_unit)
@@ -93,7 +93,7 @@ class Index:
         )
         too_short = len(tokens) < GUARANTEE_TOKENS_MEMBERSHIP
         look_up = 1 - float(np.prod([1 - bloom.false_positive_rate for bloom in snapshot.filters]))
-        rate = membership.answer_rate(prints.values, prints.positions.tolist(), len(tokens), SPEC.exact, least, look_up)
+        rate = membership.answer_rate(prints, len(tokens), SPEC.exact, least, look_up)
         return Membership(
             status="found" if long_enough else "too_short" if too_short else "none",
             tokens=len(tokens),

@@ -37,10 +37,14 @@ MOST_CHAINED = 96  # of them, the longest, that are chained
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Stretch):
-    """A stretch of the text that stands at tokens [other, other_end) of the document's region."""
+    """A stretch of the text that stands at tokens [other, other_end) of the document's region.
+
+    `recurring`: it is renamed, and a name that changed occurs in it more than once.
+    """
 
     other: int
     other_end: int
+    recurring: bool = False
 
     @property
     def suffices(self) -> bool:
@@ -70,6 +74,11 @@ class Compared:
         return round(2 * matched / (2 * matched + gaps), 4)
 
     @cached_property
+    def renamed(self) -> Renamed:
+        """The region's renamed stream."""
+        return rename(self.tokens)
+
+    @cached_property
     def line_starts(self) -> NDArray[np.int64]:
         """The byte of the region at which each of its lines begins."""
         return line_starts(self.tokens.data)
@@ -89,6 +98,7 @@ class Comparer:
         self._out = np.empty((4, MOST_RUNS), np.int64)
         size = 1 << max(6, (2 * len(query.renamed) + 2).bit_length())
         self._tables, self._stamps = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64)
+        self._stamp = np.zeros(1, np.int64)
 
     def compare(self, segment: Segment, doc: int, begin: int, end: int) -> Compared:
         """Chains between the text and tokens [begin, end) of a segment's document. Cost: unpacking, tokenizing, comparing them."""
@@ -129,22 +139,19 @@ class Comparer:
         out, table = self._out, self._renamed
         n = kernels.find_renamed(
             mine.codes, table.hashes, table.heads, table.following, codes, grams, SPEC.renamed.k, MOST_PLACES, covered,
-            self._tables, self._stamps, *out,
+            self._tables, self._stamps, self._stamp, *out,
         )  # fmt: skip
-        self._stamps[:] = 0
         ends, other_ends = np.append(mine.tokens, len(self._query.tokens)), np.append(renamed.tokens, len(tokens))
-        return [
-            Run(
-                begin=int(ends[a]),
-                end=int(ends[a + length]),
-                kind="renamed",
-                blank=_blank(mine, codes, a, b, length),
-                other=int(other_ends[b + first]),
-                other_end=int(other_ends[b + first + length]),
-            )
-            for a, b, length, changed in out[:, : n if n >= 0 else MOST_RUNS].T.tolist()
-            if changed and length >= GUARANTEE_TOKENS_RENAMED
-        ]
+        found = out[:, : n if n >= 0 else MOST_RUNS].T
+        found = found[(found[:, 3] > 0) & (found[:, 2] >= GUARANTEE_TOKENS_RENAMED)]
+        runs = []
+        for a, b, length, changed in found[np.argsort(-found[:, 2], kind="stable")[:MOST_CHAINED]].tolist():
+            blank = _blank(mine, codes, a, b, length)
+            begin, end = int(ends[a]), int(ends[a + length])
+            other, other_end = int(other_ends[b + first]), int(other_ends[b + first + length])
+            recurring = changed > len(blank)
+            runs.append(Run(begin=begin, end=end, kind="renamed", blank=blank, other=other, other_end=other_end, recurring=recurring))
+        return runs
 
 
 def _plain(tokens: Tokens, family: int) -> NDArray[np.int64]:
@@ -170,15 +177,31 @@ def _table(codes: NDArray[np.uint64], channel: Channel) -> Grams:
 
 
 def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
-    """Exact runs, and renamed ones at least half of whose text no exact run of theirs explains; the exact runs inside those go."""
-    kept = []
+    """Exact runs and renamed ones. A renamed run takes the exact ones inside it in when a changed name recurs in it or when they
+    explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone."""
+    kept: list[Run] = []
     for run in renamed:
         inside = [e for e in exact if run.begin <= e.begin and e.end <= run.end and run.other <= e.other and e.other_end <= run.other_end]
         explained = sum(e.tokens for e in inside if e.tokens >= GUARANTEE_TOKENS)
-        if explained * 2 < run.tokens:
+        if run.recurring or explained * 2 < run.tokens:
             kept.append(run)
-            exact = [e for e in exact if e not in inside]
+            exact = [e for e in exact if not any(e is taken for taken in inside)]
+        else:
+            kept += [part for part in _between(run, inside) if part.suffices]
     return exact + kept
+
+
+def _between(run: Run, inside: list[Run]) -> list[Run]:
+    """The parts of a renamed run that none of the exact runs inside it covers."""
+    parts, begin, other = [], run.begin, run.other
+    for e in sorted(inside, key=lambda e: e.begin):
+        if e.begin > begin and e.other > other:
+            parts.append(replace(run, begin=begin, end=e.begin, other=other, other_end=e.other))
+        if e.end > begin and e.other_end > other:
+            begin, other = e.end, e.other_end
+    if run.end > begin and run.other_end > other:
+        parts.append(replace(run, begin=begin, other=other))
+    return parts
 
 
 def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:

@@ -51,13 +51,15 @@ class Postings:
     """Where some fingerprints stand.
 
     `counts` int64 (keys,): postings of each, `repositories` int64 (keys,): how many hold it; `queries` int64, `positions` uint64
-    (hits,): which key, which token of the segment. `cut`: a list was not read to its end.
+    (hits,): which key, which token of the segment; `more` bool (hits,): the document may hold it elsewhere too. `cut`: a list was not
+    read to its end.
     """
 
     counts: NDArray[np.int64]
     repositories: NDArray[np.int64]
     queries: NDArray[np.int64]
     positions: NDArray[np.uint64]
+    more: NDArray[np.bool_]
     cut: bool
 
 
@@ -106,7 +108,8 @@ class Segment:
             )  # fmt: skip
             self.file.raise_bad_page(bad)
             if n >= 0:
-                return Postings(counts, repositories, queries[:n], positions[:n], cut)
+                found = positions[:n]
+                return Postings(counts, repositories, queries[:n], found & ~kernels.MORE_PLACES, found >= kernels.MORE_PLACES, cut)
             room *= 4
 
     def documents_of(self, positions: NDArray[np.uint64]) -> NDArray[np.int64]:

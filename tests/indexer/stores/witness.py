@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SOURCES = ("h11", "pluggy")
 Question = Callable[[Index], Any]
 
 
+@cache
 def texts() -> list[str]:
     """Pieces of some of the files that the index holds."""
     contents = [row["content"] for name in SOURCES for row in package_rows(name)]
@@ -86,5 +88,6 @@ def _fork(folder: Path) -> str:
 
 
 if __name__ == "__main__":
+    texts()  # read once, before any fork
     for line in sys.stdin:
         print(_fork(Path(line.strip())), flush=True)
