@@ -27,11 +27,13 @@ KIND = "wherefrom-index"
 
 @dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """The files of one segment, relative to the index folder; `text` is the full-text folder, None where it was left out."""
+    """The files of one segment, relative to the index folder; `text` is the full-text folder, None where it was left out;
+    `removed` its tombstones, None where it has none."""
 
     segment: str
     filter: str
     text: str | None
+    removed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Manifest:
 
     def names(self) -> set[str]:
         """Every file and folder of this generation."""
-        files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text) if name}
+        files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text, entry.removed) if name}
         return files | set(self.repositories) | {MANIFEST}
 
 
@@ -102,6 +104,22 @@ def remove_leftovers(folder: Path, keep: set[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def next_generation(folder: Path) -> Iterator[Manifest]:
+    """The right to write to an existing index, with the manifest that is to be replaced.
+
+    At the end, however it comes, what the folder's manifest does not name is removed. Raises as Manifest.read does, IndexLocked.
+    """
+    Manifest.read(folder)  # before the lock, which would make the folder
+    with write_lock(folder):
+        current = Manifest.read(folder)
+        remove_leftovers(folder, current.names())
+        try:
+            yield current
+        finally:
+            remove_leftovers(folder, Manifest.read(folder).names())
 
 
 @contextmanager
