@@ -108,7 +108,7 @@ def table_name(generation: int) -> str:
 
 
 def _standing(folder: Path) -> tuple[set[str], int]:
-    """The names to keep until the new generation stands, and its number. What cannot be read is kept whole: it may be of a later version."""
+    """The names to keep until the new generation stands, and its number. What cannot be read is kept: it may be of a later version."""
     try:
         old = Manifest.read(folder)
     except IndexNotFound:

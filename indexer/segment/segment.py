@@ -111,11 +111,13 @@ class Segment:
             return self._read(channel, keys, most, filtered)
         # A removed document holds at most MAX_POSITIONS places of a fingerprint, so this many suffice to see `most` live ones.
         limit = most + MAX_POSITIONS * self.removed.count
-        asked = min(4 * most, limit)
+        asked = most
         while True:
             found = self._read(channel, keys, asked, filtered)
             docs = self._documents_of_any(found.positions)
             live = ~self.removed.includes(docs)
+            if asked == most and live.all():
+                return found
             taken, kept = (np.bincount(which, minlength=len(keys)) for which in (found.queries, found.queries[live]))
             if asked >= limit or not ((taken >= asked) & (kept < most)).any():
                 return self._live_postings(found, docs, live, taken, kept, most)

@@ -31,15 +31,14 @@ def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     with disk_errors(path):
         with pq.ParquetWriter(path, REPOSITORIES_SCHEMA, compression="zstd") as writer:
             for batch in batches:
-                writer.write_batch(batch)
+                writer.write_batch(batch.cast(REPOSITORIES_SCHEMA))
         sync_file(path)
 
 
 def counted(batches: Iterable[pa.RecordBatch], segment: Segment) -> Iterator[pa.RecordBatch]:
     """The rows of repositories that the segment has documents of, removed ones too, `files` saying how many."""
     hashes, counts = np.unique(segment.file.array("doc.repository", "<u8"), return_counts=True)
-    for whole in batches:
-        batch = whole.cast(REPOSITORIES_SCHEMA)
+    for batch in batches:
         wanted = np.array([name_hash(name) for name in batch.column("repository").to_pylist()], np.uint64)
         at = np.minimum(np.searchsorted(hashes, wanted), max(0, len(hashes) - 1))
         files = np.where(hashes[at] == wanted, counts[at], 0) if len(hashes) else np.zeros(len(wanted), np.int64)
