@@ -27,7 +27,7 @@ from indexer.stores.local.repositories import folded, write_table
 from indexer.stores.local.snapshot import Snapshot
 
 MOST_SEGMENTS = 8
-ALIKE = 4  # a segment is merged with smaller ones while it is at most this many times as large as all of them
+ALIKE = 2  # a segment is merged with smaller ones while it is at most this many times as large as all of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ def _facets(found: list[TextHits]) -> dict[str, tuple[FacetCount, ...]]:
     for page in found:
         for name, counts in page.facets.items():
             totals.setdefault(name, Counter()).update({facet.value: facet.count for facet in counts})
-    return {name: tuple(FacetCount(value, n) for value, n in counter.most_common(20)) for name, counter in totals.items()}
+    ranked = {name: sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:20] for name, counter in totals.items()}
+    return {name: tuple(FacetCount(value, n) for value, n in items) for name, items in ranked.items()}
 
 
 def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: str | None) -> RepositoryPage:
