@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from indexer.build import Progress, folder_bytes, segment_files, silent, table_name, write_segment
+from indexer.build import Progress, segment_files, silent, table_name, write_segment
 from indexer.merge import merge_into, small_ones
 from indexer.segment.segment import Segment
-from indexer.stores.local.manifest import Manifest, next_generation
+from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
 from indexer.stores.local.repositories import counted, write_table
 
 

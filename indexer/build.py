@@ -27,7 +27,7 @@ from indexer.segment.prepare import Prepared, prepare
 from indexer.segment.segment import Segment
 from indexer.segment.writer import SegmentWriter
 from indexer.stores.local.fulltext import Columns, FullTextWriter
-from indexer.stores.local.manifest import Manifest, SegmentFiles, remove_leftovers, write_lock
+from indexer.stores.local.manifest import Manifest, SegmentFiles, folder_bytes, remove_leftovers, write_lock
 from indexer.stores.local.removal import bury
 from indexer.stores.local.repositories import counted, write_table
 
@@ -194,8 +194,3 @@ def _prepared(
 
 def _columns(rows: list[dict[str, Any]]) -> Columns:
     return Columns(*([row[name] for row in rows] for name in ("language", "licenses", "repository", "owner", "path")))
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from indexer.build import BATCH_BYTES, BATCH_ROWS, Progress, folder_bytes, segment_files, silent, table_name, write_segment
+from indexer.build import BATCH_BYTES, BATCH_ROWS, Progress, segment_files, silent, table_name, write_segment
 from indexer.corpus import FILES_SCHEMA
 from indexer.segment.segment import Segment
-from indexer.stores.local.manifest import Manifest, next_generation
+from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
 from indexer.stores.local.repositories import folded, write_table
 from indexer.stores.local.snapshot import Snapshot
 

@@ -63,7 +63,9 @@ def test_the_lines_for_people_say_what_was_done(code: dict[str, str], tmp_path: 
     location = str(tmp_path / "demo.index")
     wherefrom("index", code["first"], "-o", location)
     assert "3 files added" in wherefrom("index", code["second"], "-o", location, "--add", "--no-merge").stdout
-    assert "0 files added" in (said := wherefrom("index", code["second"], "-o", location, "--add").stdout) and "3 were there already" in said
+    assert (
+        "0 files added" in (said := wherefrom("index", code["second"], "-o", location, "--add").stdout) and "3 were there already" in said
+    )
     done = wherefrom("remove", location, "--owner", "second", "--owner", "nobody")
     assert done.returncode == 0 and "holds no document of nobody" in done.stderr
     assert "2 segments became one" in wherefrom("merge", location).stdout

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -132,3 +132,13 @@ def write_lock(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise IndexLocked(f"{folder}: another process is writing to this index; wait for it to finish") from None
         yield
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder; what a writer removes meanwhile does not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
+    return total

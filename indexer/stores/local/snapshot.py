@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints
 from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FullText
-from indexer.stores.local.manifest import Manifest
+from indexer.stores.local.manifest import Manifest, folder_bytes
 
 MOST_ATTEMPTS = 100  # to open a generation while later ones are written
 
@@ -98,9 +98,7 @@ class Snapshot:
             parts["filter"] = parts.get("filter", 0) + bloom.file.header["size"]
             if segment.removed is not None:
                 parts["tombstones"] = parts.get("tombstones", 0) + segment.removed.file.header["size"]
-        parts["full_text"] = sum(
-            path.stat().st_size for files in self.manifest.segments if files.text for path in _files(self.folder / files.text)
-        )
+        parts["full_text"] = sum(folder_bytes(self.folder / files.text) for files in self.manifest.segments if files.text)
         return {
             "location": str(self.folder),
             **asdict(self.manifest.info),
@@ -112,7 +110,7 @@ class Snapshot:
                 name: sum(segment.file.header["channels"][name]["entries"] for segment in self.segments) for name in ("exact", "renamed")
             },
             "false_positive_rate": max((bloom.false_positive_rate for bloom in self.filters), default=0.0),
-            "index_bytes": sum(path.stat().st_size for path in _files(self.folder)),
+            "index_bytes": folder_bytes(self.folder),
             "parts": parts,
         }
 
@@ -125,9 +123,21 @@ class Snapshot:
             problems += file.verify(progress)
             size += file.header["size"]
         for files, text in zip((files for files in self.manifest.segments if files.text), self.texts, strict=True):
-            problems += text.verify()
-            size += sum(path.stat().st_size for path in _files(self.folder / str(files.text)))
+            problems += self._verify_text(text)
+            size += folder_bytes(self.folder / str(files.text))
         return Verification(len(self.manifest.names()), size, self.manifest.info.documents, tuple(problems))
+
+    def _verify_text(self, text: FullText) -> list[str]:
+        """The only files that are read by name and not as they were opened: a later generation may have removed them."""
+        try:
+            problems = text.verify()
+        except IndexCorrupt:
+            if Manifest.read(self.folder) == self.manifest:
+                raise
+            problems = ["missing"]
+        if problems and Manifest.read(self.folder) != self.manifest:
+            return [f"{self.folder}: generation {self.manifest.info.generation} was replaced while it was being read; verify again"]
+        return problems
 
 
 def _mapped(path: Path) -> pa.Buffer:
@@ -139,7 +149,3 @@ def _mapped(path: Path) -> pa.Buffer:
         raise IndexNotFound(f"{path}: this part of the index is missing; rebuild it with wherefrom index") from error
     except ValueError as error:  # an empty file cannot be mapped
         raise IndexCorrupt(f"{path}: empty; rebuild the index with wherefrom index") from error
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -40,9 +40,7 @@ def tables_of(rows: Sequence[dict[str, Any]]) -> list[pa.RecordBatch]:
 
 def make(folder: Path, rows: Sequence[dict[str, Any]], *, full_text: bool = True) -> Path:
     """Builds an index of the rows at once."""
-    build_index(
-        folder, batches_of(rows), repositories=tables_of(rows), name="made", version="1", date="2024-06-07", full_text=full_text
-    )
+    build_index(folder, batches_of(rows), repositories=tables_of(rows), name="made", version="1", date="2024-06-07", full_text=full_text)
     return folder
 
 

@@ -121,7 +121,9 @@ def test_an_index_without_full_text_forgets_too(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,500 documents that share a text; only two of them are not the owner's who leaves."""
-    rows = [{"content": own(n) + "\n" + SHARED, "repository": f"{'o' if n in (0, 1499) else 'leaver'}/r{n}", "path": "f"} for n in range(1500)]
+    rows = [
+        {"content": own(n) + "\n" + SHARED, "repository": f"{'o' if n in (0, 1499) else 'leaver'}/r{n}", "path": "f"} for n in range(1500)
+    ]
     return make(tmp_path_factory.mktemp("many") / "many.index", rows, full_text=False)
 
 
@@ -161,7 +163,9 @@ def test_look_ups_give_exactly_the_live_postings(many: Path, tmp_path: Path) -> 
             if most == 5000:
                 assert (got.counts[k], got.repositories[k]) == (len(wanted), len({doc for doc in docs if doc in live}))
     held = segment.holds(SPEC.exact, keys)
-    assert held.tolist() == [bool(set(whole.documents_of(np.sort(everywhere.positions[everywhere.queries == k])).tolist()) & live) for k in range(len(keys))]
+    assert held.tolist() == [
+        bool(set(whole.documents_of(np.sort(everywhere.positions[everywhere.queries == k])).tolist()) & live) for k in range(len(keys))
+    ]
     assert held.any() and not held.all()
 
 
@@ -220,3 +224,29 @@ def test_tombstones_round_trip_at_any_length(tmp_path: Path) -> None:
         assert (opened.bits() == bits).all() and (opened.includes(np.arange(n)) == bits).all()
 
 
+def test_verifying_a_generation_that_was_replaced_says_so(twelve: Path) -> None:
+    index = Index.open(twelve)
+    remove(twelve, owners=["owner1"])
+    assert index.verify().problems == (f"{twelve}: generation 1 was replaced while it was being read; verify again",)
+    index.refresh()
+    assert index.verify().problems == ()
+
+
+def test_a_file_system_without_links_gets_copies(twelve: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", refuse)
+    remove(twelve, owners=["owner1"])
+    index = Index.open(twelve)
+    assert index.verify().problems == () and index.search("common").total == 8
+
+
+def test_damage_before_a_removal_is_not_sealed_in(twelve: Path) -> None:
+    file = max((path for path in (twelve / "text-000001").iterdir() if path.suffix == ".pos"), key=lambda path: path.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 16
+    file.write_bytes(data)
+    assert Index.open(twelve).verify().problems
+    remove(twelve, owners=["owner1"])
+    assert Index.open(twelve).verify().problems

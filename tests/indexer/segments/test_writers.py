@@ -186,9 +186,7 @@ def test_the_same_document_twice_in_one_build_is_held_once(tmp_path: Path) -> No
 
 
 def test_a_repository_in_several_additions_is_listed_once_with_all_its_files(tmp_path: Path) -> None:
-    rows = [
-        {"content": text_of(n), "repository": "Big/One" if n % 2 else "big/one", "path": f"{n}.py"} for n in range(6)
-    ]
+    rows = [{"content": text_of(n), "repository": "Big/One" if n % 2 else "big/one", "path": f"{n}.py"} for n in range(6)]
     folder = make(tmp_path / "fold.index", rows[:2])
     for begin in (2, 4):
         add_documents(folder, batches_of(rows[begin : begin + 2]), repositories=tables_of(rows[begin : begin + 2]))

@@ -40,7 +40,7 @@ def rows_of_step(step: int) -> list[dict[str, Any]]:
 
 
 def write(folder: Path, kind: str, step: int) -> None:
-    """One commit: a new index of step 0 and this one, more documents, fewer (the three before step's first, and one of step 0 but its first and last), or a merge."""
+    """One commit: a new index of step 0 and this one; more documents; fewer (three of the step before, one of step 0); or a merge."""
     rows = rows_of_step(step)
     if kind == "build":
         rows = rows_of_step(0) + rows
