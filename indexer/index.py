@@ -72,7 +72,7 @@ class Index:
         return self._snapshot.manifest.info
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
-        """Whether the text is in the corpus, by the filter alone. Raises InputError for a bad option."""
+        """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""
         _check_unit(offset_unit)
         snapshot = self._snapshot
         least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
@@ -81,9 +81,7 @@ class Index:
         data = np.frombuffer(as_utf8(text), np.uint8)
         tokens = tokenize(data)
         prints = fingerprint_exact(tokens, SPEC.exact, capped=False)
-        hits = np.zeros(len(prints), np.bool_)
-        for bloom in snapshot.filters:
-            hits |= bloom.may_contain(prints.values)
+        hits = snapshot.has_fingerprints(prints)
         found = membership.runs(hits, prints, len(tokens), SPEC.exact)
         longest = max((run.reach for run in found), default=0)
         long_enough = [run for run in found if run.reach >= least]
@@ -92,8 +90,7 @@ class Index:
             Extent(offsets.offset(int(tokens.starts[run.begin])), offsets.offset(int(tokens.ends[run.end - 1]))) for run in long_enough
         )
         too_short = len(tokens) < GUARANTEE_TOKENS_MEMBERSHIP
-        look_up = 1 - float(np.prod([1 - bloom.false_positive_rate for bloom in snapshot.filters]))
-        rate = membership.answer_rate(prints, len(tokens), SPEC.exact, least, look_up)
+        rate = membership.answer_rate(prints, len(tokens), SPEC.exact, least, snapshot.false_positive_rate)
         return Membership(
             status="found" if long_enough else "too_short" if too_short else "none",
             tokens=len(tokens),

@@ -247,7 +247,12 @@ def _read_header(path: Path, file_map: mmap.mmap, kind: str, size: int) -> dict[
 
 def fsync_folder(folder: Path) -> None:
     """Makes renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Makes what was written to a file or folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
