@@ -5,7 +5,7 @@ Follows FORMAT.md; plain integers modulo 2^64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.reference.tokens import MASK, mix64
 
@@ -65,13 +65,13 @@ def value_of(kgram: int) -> int:
 
 
 def context(codes: list[int], begin: int, end: int, *, renamed: bool) -> int:
-    """One byte for codes [begin, end): 0 where they reach beyond the document, else 1..255; identifiers are all alike when renamed."""
+    """One byte for codes [begin, end): 0 where they reach beyond the document, else 1..254; identifiers are all alike when renamed."""
     if begin < 0 or end > len(codes):
         return 0
     h = 0
     for code in codes[begin:end]:
         h = (h ^ (1 if renamed and code & 1 else code)) * BASE & MASK
-    return 1 + mix64(h) % 255
+    return 1 + mix64(h) % 254
 
 
 def fingerprints(codes: list[int], k: int, window: int, reach: int, *, renamed: bool, capped: bool) -> list[Print]:
@@ -79,7 +79,9 @@ def fingerprints(codes: list[int], k: int, window: int, reach: int, *, renamed: 
     out: list[Print] = []
     for i in winnow(grams, window):
         value = value_of(grams[i])
-        if capped and sum(one.value == value for one in out) == MAX_POSITIONS:
+        same = [n for n, one in enumerate(out) if one.value == value]
+        if capped and len(same) == MAX_POSITIONS:  # the last one kept says that there are more
+            out[same[-1]] = replace(out[same[-1]], right=255, left=255)
             continue
         right = context(codes, i + k, i + k + reach, renamed=renamed)
         out.append(Print(value, i, right, context(codes, i - reach, i, renamed=renamed)))
