@@ -27,6 +27,8 @@ COMMANDS = {
     "collect": ("curation.cli", "gather source files, with licence and provenance, into a folder"),
     "curate": ("curation.cli", "make a release of what was collected"),
     "index": ("curation.cli", "build an index from a release or from sources"),
+    "remove": ("curation.cli", "take documents out of an index, for every answer at once"),
+    "merge": ("curation.cli", "rewrite an index as one segment without removed documents"),
     "check": ("search_api.cli", "is this code in the corpus? (membership)"),
     "trace": ("search_api.cli", "where does this code come from? (attribution)"),
     "search": ("search_api.cli", "full-text search over the corpus"),

@@ -1,23 +1,28 @@
-"""`wherefrom collect`, `curate` and `index`: what do they take, show and print?
+"""`wherefrom collect`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
 
-Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`).
+Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`, `indexer.stores.local.removal`, `indexer.merge`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from indexer.errors import InputError
+
+if TYPE_CHECKING:
+    from curation.origin import Reading
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,6 +30,7 @@ _SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE np
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
+Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a folder.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Name unreadable input on standard error, count it, and go on without it.")]
 
 Progress = Callable[[int, int, str], None]
@@ -76,13 +82,15 @@ def curate(
     _print_manifest(output, manifest, as_json)
 
 
-@app.command(epilog="Example: wherefrom index release-1 -o demo.index")
+@app.command(epilog="Example: wherefrom index release-1 -o demo.index; later: wherefrom index dir:more -o demo.index --add")
 def index(
     inputs: Annotated[list[str], typer.Argument(metavar="RELEASE|SOURCE...", help=f"A release's folder, or {_SOURCE_HELP}")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="LOCATION", help="The index to make: a folder.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="LOCATION", help="The index to make or add to: a folder.")],
     *,
     name: Annotated[str | None, typer.Option(help="The index's name; by default the release's, or the location's.")] = None,
     version: Annotated[str | None, typer.Option(metavar="V", help="Its version; by default the release's, or today's date.")] = None,
+    add: Annotated[bool, typer.Option("--add", help="Add to the index that stands there; what it holds already is left out.")] = False,
+    no_merge: Annotated[bool, typer.Option("--no-merge", help="With --add: leave small segments as they are.")] = False,
     force: Force = False,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -92,21 +100,88 @@ def index(
     from curation.pipeline import index_sources
     from indexer.location import remember_location
 
+    _check_add(add, no_merge, force=force, name=name)
     date = today(os.environ)
     with shown_progress() as (progress, warn):
-        made = index_sources(
-            inputs, output, name=name, version=version, date=date, reading=Reading(skip_bad, warn), force=force, progress=progress
-        )
+        reading = Reading(skip_bad, warn)
+        if add:
+            return _add(inputs, output, version, date, reading, no_merge, as_json, progress)
+        made = index_sources(inputs, output, name=name, version=version, date=date, reading=reading, force=force, progress=progress)
     remember_location(output, os.environ)
     report = made.report
     if as_json:
         sizes = {"documents": report.documents, "text_bytes": report.text_bytes, "index_bytes": report.index_bytes}
         described = {"location": output, "name": made.name, "version": made.version, "date": date}
-        _print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
-        return
+        return _print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
     print(
         f"{output}: {report.documents:,} files, {_mb(report.text_bytes)} of text in an index of {_mb(report.index_bytes)},"
         f" made in {report.seconds:.1f} s{_skipped(made.skipped)}"
+    )
+
+
+def _check_add(add: bool, no_merge: bool, *, force: bool, name: str | None) -> None:
+    if add and (force or name):
+        raise InputError(f"--add with {'--force' if force else '--name'}: an addition keeps the index and its name; leave one of them out")
+    if no_merge and not add:
+        raise InputError("--no-merge without --add: a new index has one segment, nothing is merged; leave it out")
+
+
+def _add(
+    inputs: list[str], output: str, version: str | None, date: str, reading: Reading, no_merge: bool, as_json: bool, progress: Progress
+) -> None:
+    from curation.pipeline import add_sources
+
+    added = add_sources(inputs, output, version=version, date=date, reading=reading, merge_small=not no_merge, progress=progress)
+    report = added.report
+    if as_json:
+        return _print_json({"location": output, **_fields(report), "skipped": added.skipped})
+    known = f", {report.known:,} were there already" if report.known else ""
+    merged = f", {report.merged_segments} small segments merged" if report.merged_segments else ""
+    print(
+        f"{output}: {report.documents:,} files added, {_mb(report.text_bytes)} of text{known}{merged};"
+        f" the index takes {_mb(report.index_bytes)}, {report.seconds:.1f} s{_skipped(added.skipped)}"
+    )
+
+
+@app.command(epilog="Example: wherefrom remove demo.index --repository pypi/rich --owner someone")
+def remove(
+    location: Location,
+    *,
+    repository: Annotated[list[str], typer.Option(metavar="NAME", help="Every file of this repository; case does not matter.")] = [],  # noqa: B006
+    owner: Annotated[list[str], typer.Option(metavar="NAME", help="Every file of this owner; case does not matter.")] = [],  # noqa: B006
+    document: Annotated[list[str], typer.Option(metavar="ID", help="This file, by its document_id.")] = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Take documents out of an index, for every answer at once; options may be repeated. `merge` frees their space."""
+    from curation.pipeline import check_folder
+    from indexer.stores.local.removal import remove as run
+
+    check_folder(location)
+    with shown_progress() as (progress, _):
+        report = run(location, repositories=repository, owners=owner, documents=document, progress=progress)
+    if as_json:
+        return _print_json({"location": location, **_fields(report)})
+    for name in report.not_found:
+        print(f"wherefrom: {location}: holds no document of {name}", file=sys.stderr)
+    print(f"{location}: {report.documents:,} files removed, {report.documents_left:,} left, {report.seconds:.1f} s")
+
+
+@app.command(epilog="Example: wherefrom merge demo.index")
+def merge(location: Location, *, as_json: Json = False) -> None:
+    """Rewrite an index as one segment without removed documents; it goes on answering meanwhile."""
+    from curation.pipeline import check_folder
+    from indexer.merge import merge as run
+
+    check_folder(location)
+    with shown_progress() as (progress, _):
+        report = run(location, progress=progress)
+    if as_json:
+        return _print_json({"location": location, **_fields(report)})
+    if not report.merged_segments:
+        return print(f"{location}: one segment without removed documents already, nothing to do")
+    print(
+        f"{location}: {report.merged_segments} segments became one, {report.purged_documents:,} removed files purged,"
+        f" {report.documents:,} left; {_mb(report.index_bytes_before)} became {_mb(report.index_bytes)}, {report.seconds:.1f} s"
     )
 
 
@@ -153,6 +228,11 @@ def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> No
     if left_out := counts.get("left_out_by_license"):
         line += f"; {left_out:,} left out by licence"
     print(line + _skipped(manifest.get("skipped", {})))
+
+
+def _fields(report: Any) -> dict[str, Any]:
+    fields = dataclasses.asdict(report)
+    return fields | {"seconds": round(fields["seconds"], 2)}
 
 
 def _print_json(value: dict[str, Any]) -> None:

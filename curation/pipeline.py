@@ -20,6 +20,7 @@ from curation.ledger import Ledger
 from curation.origin import Reading, Source
 from curation.release_folder import MANIFEST, check_hashes, make_folder, space_named
 from curation.sources.naming import all_files, source
+from indexer.add import AddReport, add_documents
 from indexer.build import BuildReport, build_index
 from indexer.corpus import Release
 from indexer.errors import IndexNotFound, InputError, UnusableIndex
@@ -40,6 +41,14 @@ class Indexed:
     report: BuildReport
     name: str
     version: str
+    skipped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What was added, and what was skipped by reason."""
+
+    report: AddReport
     skipped: dict[str, int]
 
 
@@ -64,20 +73,10 @@ def index_sources(
     account = reading or Reading()
     _check_free(str(location), force)
     opened = [_open(each) for each in inputs]
-    releases = [each for each in opened if isinstance(each, Release)]
-    manifest = releases[0].manifest if len(opened) == 1 and releases else {}
+    manifest = opened[0].manifest if len(opened) == 1 and isinstance(opened[0], Release) else {}
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
-    with (
-        _made(Path(location)),
-        space_named(Path(location)),
-        tempfile.TemporaryDirectory(prefix="wherefrom-index-") as scratch,
-        Ledger(Path(scratch, "ledger")) as ledger,
-    ):
-        for release in releases:
-            check_hashes(release)
-            ledger.describe(row for batch in release.repositories().to_batches() for row in batch.to_pylist())
-        rows = not_empty(counted(_batches(opened, ledger, account), ledger), inputs, account)
+    with _made(Path(location)), space_named(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(
             location,
             rows,
@@ -91,10 +90,50 @@ def index_sources(
     return Indexed(report, name, version, dict(sorted(account.skipped.items())))
 
 
+def add_sources(
+    inputs: Sequence[str],
+    location: str | Path,
+    *,
+    version: str | None = None,
+    date: str,
+    reading: Reading | None = None,
+    merge_small: bool = True,
+    progress: Progress | None = None,
+) -> Added:
+    """Adds releases and SOURCE strings to the index at the location, but for the documents that it holds.
+
+    Raises InputError where an input cannot be read or holds nothing, UnusableIndex where no index stands there, IndexLocked, OutOfSpace.
+    """
+    account = reading or Reading()
+    check_folder(str(location))
+    Manifest.read(Path(location))
+    opened = [_open(each) for each in inputs]
+    with space_named(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
+        report = add_documents(
+            location, rows, repositories=ledger.batches(), version=version, date=date, merge_small=merge_small, progress=progress
+        )
+    return Added(report, dict(sorted(account.skipped.items())))
+
+
+@contextmanager
+def _rows(opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading) -> Iterator[tuple[Iterator[pa.RecordBatch], Ledger]]:
+    """The documents of all inputs, and the ledger that knows their repositories once all have passed."""
+    with tempfile.TemporaryDirectory(prefix="wherefrom-index-") as scratch, Ledger(Path(scratch, "ledger")) as ledger:
+        for release in (each for each in opened if isinstance(each, Release)):
+            check_hashes(release)
+            ledger.describe(row for batch in release.repositories().to_batches() for row in batch.to_pylist())
+        yield not_empty(counted(_batches(opened, ledger, account), ledger), inputs, account), ledger
+
+
+def check_folder(location: str) -> None:
+    """Raises InputError for a location that is no folder: only those can be written to."""
+    if kind_of(location) != "folder":
+        raise InputError(f"{location}: this version writes to indexes in folders only; name a folder")
+
+
 def _check_free(location: str, force: bool) -> None:
     """An index is replaced only with `force`, a folder of anything else never; what a killed build left is no obstacle."""
-    if kind_of(location) != "folder":
-        raise InputError(f"{location}: this version builds indexes in folders only; name a folder")
+    check_folder(location)
     folder = Path(location)
     if not folder.exists():
         return

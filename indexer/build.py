@@ -6,9 +6,10 @@ Not here: where documents come from (`curation`), the bytes (`indexer.segment`).
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,31 +17,43 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from indexer.answers import IndexInfo
-from indexer.corpus import REPOSITORIES_SCHEMA, conform
-from indexer.errors import UnusableIndex
+from indexer.corpus import conform
+from indexer.errors import IndexNotFound, UnusableIndex
 from indexer.fingerprint.spec import SPEC
-from indexer.segment.format import disk_errors
+from indexer.segment.known import repeats, without_known
 from indexer.segment.prepare import Prepared, prepare
+from indexer.segment.segment import Segment
 from indexer.segment.writer import SegmentWriter
 from indexer.stores.local.fulltext import Columns, FullTextWriter
-from indexer.stores.local.manifest import Manifest, SegmentFiles, remove_leftovers, write_lock
+from indexer.stores.local.manifest import Manifest, SegmentFiles, folder_bytes, remove_leftovers, write_lock
+from indexer.stores.local.removal import bury
+from indexer.stores.local.repositories import counted, write_table
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 2048
 Progress = Callable[[int, int, str], None]
+Known = Sequence[Segment]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build made: documents, bytes of their text and of the index, seconds it took."""
+    """What a build made: live documents, bytes of text that was read for them and of the index, seconds it took."""
 
     documents: int
     text_bytes: int
     index_bytes: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A segment that no manifest names yet; `known`: how many documents were left out because other segments hold them."""
+
+    files: SegmentFiles
+    segment: Segment
+    known: int
 
 
 def build_index(
@@ -61,43 +74,71 @@ def build_index(
     """
     begun = time.monotonic()
     folder = Path(location)
-    report = progress or (lambda documents, size, stage: None)
+    report = progress or silent
     with write_lock(folder):
-        old = _previous(folder)
-        remove_leftovers(folder, old.names() if old else set())
-        generation = old.info.generation + 1 if old else 1
-        files = SegmentFiles(
-            f"segment-{generation:06d}", f"segment-{generation:06d}.filter", f"text-{generation:06d}" if full_text else None
-        )
-        table = f"repositories-{generation:06d}.parquet"
+        keep, generation = _standing(folder)
+        remove_leftovers(folder, keep)
+        table = table_name(generation)
         try:
-            documents, text_bytes = _write_segment(folder, files, batches, report)
-            _write_repositories(folder / table, repositories)
-            info = IndexInfo(name, version, date, generation, SPEC.name, documents)
-            manifest = Manifest(info, (files,), (table,))
+            written = write_segment(folder, segment_files(generation, full_text), batches, report)
+            write_table(folder / table, counted(repositories, written.segment))
+            info = IndexInfo(name, version, date, generation, SPEC.name, written.segment.live_documents)
+            manifest = Manifest(info, (written.files,), (table,))
             manifest.write(folder)
         except BaseException:
-            remove_leftovers(folder, old.names() if old else set())
+            remove_leftovers(folder, keep)
             raise
         remove_leftovers(folder, manifest.names())
-    return BuildReport(documents, text_bytes, folder_bytes(folder), time.monotonic() - begun)
+    return BuildReport(info.documents, written.segment.text_bytes, folder_bytes(folder), time.monotonic() - begun)
 
 
-def _previous(folder: Path) -> Manifest | None:
+def silent(documents: int, size: int, stage: str) -> None:
+    """The progress of those who do not want to know."""
+
+
+def segment_files(generation: int, full_text: bool) -> SegmentFiles:
+    """The names of the files of a segment that a generation begins with."""
+    number = f"{generation:06d}"
+    return SegmentFiles(f"segment-{number}", f"segment-{number}.filter", f"text-{number}" if full_text else None)
+
+
+def table_name(generation: int) -> str:
+    """The name of the table of repositories that a generation begins with."""
+    return f"repositories-{generation:06d}.parquet"
+
+
+def _standing(folder: Path) -> tuple[set[str], int]:
+    """The names to keep until the new generation stands, and its number. What cannot be read is kept: it may be of a later version."""
     try:
-        return Manifest.read(folder)
+        old = Manifest.read(folder)
+    except IndexNotFound:
+        return set(), 1
     except UnusableIndex:
-        return None
+        return {path.name for path in folder.iterdir()}, 1 + max(map(_generation_of, folder.iterdir()), default=0)
+    return old.names(), old.info.generation + 1
 
 
-def _write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.RecordBatch], report: Progress) -> tuple[int, int]:
+def _generation_of(path: Path) -> int:
+    digits = re.search(r"-([0-9]{6,})", path.name)
+    return int(digits[1]) if digits else 0
+
+
+def write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.RecordBatch], report: Progress, new_to: Known = ()) -> Written:
+    """Writes one more segment of what the batches hold and the segments `new_to` do not; of a document twice in them the first stays.
+
+    Nothing names the files yet: the caller commits them. Memory: some 100 MB a core and the filter's size.
+    """
     cores = os.cpu_count() or 1
+    known = 0
     with (
         ThreadPoolExecutor(cores) as pool,
         SegmentWriter(folder / files.segment, folder / files.filter) as writer,
     ):
         text = FullTextWriter.create(folder / files.text, threads=cores) if files.text else None
-        for batch in _prepared(pool, _sized(batches), cores + 1, text is not None):
+        for batch, left_out in _prepared(pool, _sized(batches), cores + 1, text is not None, new_to):
+            known += left_out
+            if batch is None:
+                continue
             first = writer.append(batch)
             if text is not None and batch.words is not None:
                 text.add_batch(range(first, first + batch.documents), batch.words, _columns(batch.rows))
@@ -106,7 +147,12 @@ def _write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.Recor
             report(writer.documents, writer.text_bytes, "full text")
             text.finish()
         writer.finish(pool, lambda share: report(writer.documents, writer.text_bytes, f"sorting postings {share:.0%}"))
-        return writer.documents, writer.text_bytes
+    segment = Segment.open(folder / files.segment)
+    repeated = repeats(segment)
+    if len(repeated):
+        files = bury(folder, files, segment, repeated, files.segment.removeprefix("segment-"))
+        segment = Segment.open(folder / files.segment, folder / str(files.removed))
+    return Written(files, segment, known)
 
 
 def _sized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -127,11 +173,19 @@ def _sized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch.slice(begin)
 
 
-def _prepared(pool: Executor, batches: Iterable[pa.RecordBatch], ahead: int, full_text: bool) -> Iterator[Prepared]:
-    """The batches prepared on the pool, in order, a few ahead of the consumer."""
-    pending: deque[Future[Prepared]] = deque()
+def _prepared(
+    pool: Executor, batches: Iterable[pa.RecordBatch], ahead: int, full_text: bool, known: Known
+) -> Iterator[tuple[Prepared | None, int]]:
+    """The batches prepared on the pool, in order, a few ahead of the consumer, None where nothing of one is left; with each how many
+    documents were left out."""
+    pending: deque[Future[tuple[Prepared | None, int]]] = deque()
+
+    def work(batch: pa.RecordBatch) -> tuple[Prepared | None, int]:
+        fresh = without_known(batch, known) if known else batch
+        return prepare(fresh, full_text=full_text) if fresh.num_rows else None, batch.num_rows - fresh.num_rows
+
     for batch in batches:
-        pending.append(pool.submit(prepare, batch, full_text=full_text))
+        pending.append(pool.submit(work, batch))
         if len(pending) >= ahead:
             yield pending.popleft().result()
     while pending:
@@ -140,14 +194,3 @@ def _prepared(pool: Executor, batches: Iterable[pa.RecordBatch], ahead: int, ful
 
 def _columns(rows: list[dict[str, Any]]) -> Columns:
     return Columns(*([row[name] for row in rows] for name in ("language", "licenses", "repository", "owner", "path")))
-
-
-def _write_repositories(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    with disk_errors(path), pq.ParquetWriter(path, REPOSITORIES_SCHEMA, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch.cast(REPOSITORIES_SCHEMA))
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -65,13 +65,16 @@ class Index:
         return self._snapshot.manifest.info
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
-        """Whether the text is in the corpus, by the filter alone. Raises InputError for a bad option."""
+        """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""
         _check_unit(offset_unit)
         snapshot = self._snapshot
         least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
         if least < 1:
             raise InputError(f"min_tokens is {least}; it must be at least 1")
-        return asking.membership(snapshot.filters, as_utf8(text), offset_unit, least, snapshot.manifest.info)
+        asked = (as_utf8(text), offset_unit, least, snapshot.manifest.info)
+        if snapshot.has_tombstones:
+            return asking.membership_by(snapshot.has_fingerprints, snapshot.false_positive_rate, *asked)
+        return asking.membership(snapshot.filters, *asked)
 
     def membership_many(
         self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None

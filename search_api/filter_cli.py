@@ -77,7 +77,7 @@ def export(
             shape = exporting.export_pybloom(snapshot.segments, opened.info, as_of, output)
             _print({"file": str(output), "keys": shape.count, "error_rate": shape.error_rate, "as_of": as_of}, as_json)
         else:
-            _print(_described(exporting.export_portable(snapshot.filters, opened.info, as_of, output), output), as_json)
+            _print(_described(exporting.export_portable(snapshot.filters, opened.info, as_of, output, snapshot.segments), output), as_json)
 
 
 @commands.command("import")

@@ -32,13 +32,14 @@ def create_page_app(index: Index, settings: Settings | None = None) -> FastAPI:
     app = create_app(index, settings)
     engine: Workers = app.state.workers
     blocks = build_page(engine, index.info, examples(index), languages(index), settings.max_body_bytes)
+    gate = Middleware(Gate, events={number: len(event.inputs) for number, event in blocks.fns.items() if event.fn})
     return gr.mount_gradio_app(  # type: ignore[no-any-return]
         app,
         blocks,
         path="/",
         theme=theme(),
         head=head(),
-        app_kwargs={"middleware": [Middleware(Gate)], "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={"middleware": [gate], "docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[],
         run_history=False,
         show_error=False,

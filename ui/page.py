@@ -96,7 +96,13 @@ def _search_tab(engine: Workers, languages: Sequence[str], failed: str) -> None:
     with gr.Row(elem_id="wf-search"):
         query = gr.Textbox(label="Search the files of the index", scale=5, min_width=220, elem_id="wf-query", html_attributes=plain)
         language = gr.Dropdown(
-            [_ANY_LANGUAGE, *languages], value=_ANY_LANGUAGE, label="Language", scale=1, min_width=150, elem_id="wf-language"
+            [_ANY_LANGUAGE, *languages],
+            value=_ANY_LANGUAGE,
+            label="Language",
+            allow_custom_value=True,
+            scale=1,
+            min_width=150,
+            elem_id="wf-language",
         )
         button = gr.Button("Search", variant="primary", size="md", min_width=120, scale=0, elem_id="wf-find")
     gr.HTML(render.hint(_SYNTAX), apply_default_css=False, js_on_load=None)

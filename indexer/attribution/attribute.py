@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,8 +132,16 @@ def _verify_uncovered(search: _Search, hits: Hits) -> None:
         if search.late():
             return
         budget -= 1
-        if search.verify(candidate):
+        if search.verify(_whole(search, candidate)):
             is_open[: len(positions)] &= ~_covered(search, positions)
+
+
+def _whole(search: _Search, candidate: Candidate) -> Candidate:
+    """The candidate, widened to its document where that may hold one of its fingerprints in more places than an index keeps."""
+    if not candidate.whole:
+        return candidate
+    begin, end = search.segments[candidate.segment].token_range(candidate.doc)
+    return replace(candidate, begin=begin, end=end)
 
 
 def _covered(search: _Search, positions: NDArray[np.int64]) -> NDArray[np.bool_]:

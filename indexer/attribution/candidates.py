@@ -24,13 +24,17 @@ MOST_GROUPS = 1024  # of one segment, by score
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A document of a segment, and its tokens [begin, end) that may match; `prints` says which fingerprints of the text hit."""
+    """A document of a segment, and its tokens [begin, end) that may match; `prints` says which fingerprints of the text hit.
+
+    `whole`: one of them may stand elsewhere in the document too.
+    """
 
     segment: int
     doc: int
     begin: int
     end: int
     score: float
+    whole: bool
     prints: NDArray[np.int64]
 
 
@@ -64,7 +68,8 @@ def find(segments: Sequence[Segment], query: Query) -> Hits:
         shift = np.repeat([0, len(query.exact_prints)], [len(looked_up[s][0].queries), len(looked_up[s][1].queries)])
         prints = np.concatenate([hits.queries for hits in looked_up[s]]) + shift
         positions = np.concatenate([hits.positions for hits in looked_up[s]])
-        found += _group(s, segment, query, same, prints, positions, weights)
+        more = np.concatenate([hits.more for hits in looked_up[s]])
+        found += _group(s, segment, query, same, prints, positions, more, weights)
     found.sort(key=lambda candidate: (-candidate.score, candidate.segment, candidate.doc))
     return Hits(found, counts, repositories, weights, any(hits.cut for pair in looked_up for hits in pair))
 
@@ -86,24 +91,25 @@ def _group(
     same: NDArray[np.int64],
     prints: NDArray[np.int64],
     positions: NDArray[np.uint64],
+    more: NDArray[np.bool_],
     weights: NDArray[np.float64],
 ) -> list[Candidate]:
     if not len(prints):
         return []
     order = np.argsort(positions, kind="stable")
-    prints, positions = prints[order], positions[order]
+    prints, positions, more = prints[order], positions[order], more[order]
     docs = segment.documents_of(positions)
     in_query = np.concatenate((query.exact_prints.positions, query.renamed_prints.positions))[prints]
     diagonals = positions.astype(np.int64) - in_query
     order = np.lexsort((diagonals, docs))
-    docs, diagonals, prints = docs[order], diagonals[order], prints[order]
+    docs, diagonals, prints, more = docs[order], diagonals[order], prints[order], more[order]
     begins, ends, scores = np.empty(len(docs), np.int64), np.empty(len(docs), np.int64), np.empty(len(docs), np.float64)
     n = kernels.cluster(docs, diagonals, same[prints], weights, TOLERANCE, np.zeros(len(weights), np.int64), begins, ends, scores)
     best = np.argsort(-scores[:n], kind="stable")[:MOST_GROUPS]
     begins, ends, scores = begins[best], ends[best], scores[best]
     firsts, lasts = diagonals[begins].tolist(), (diagonals[ends - 1] + len(query.tokens)).tolist()
     return [
-        Candidate(number, doc, first, last, score, prints[begin:end])
+        Candidate(number, doc, first, last, score, bool(more[begin:end].any()), prints[begin:end])
         for doc, first, last, score, begin, end in zip(
             docs[begins].tolist(), firsts, lasts, scores.tolist(), begins.tolist(), ends.tolist(), strict=True
         )

@@ -86,14 +86,17 @@ def joins(a, b, tables, stamps, stamp):
 
 
 @njit(cache=True, nogil=True)
-def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, covered, tables, stamps, out_a, out_b, out_n, out_changed):
+def find_renamed(
+    a_codes, a_grams, heads, following, b_codes, b_grams, k, most, covered, tables, stamps, last_stamp, out_a, out_b, out_n, out_changed
+):
     """Runs that are equal but for a one-to-one renaming, each grown from a k-gram, to the right and then to the left.
 
     out_changed: how many identifiers of the run have another name. `tables` uint64 (4, power of two above twice the longest run),
-    `stamps` int64 (2, the same). Returns how many; -1 when `out_*` is full.
+    `stamps` int64 (2, the same) are told apart by `last_stamp` (1,), which goes on from call to call. Returns how many; -1 when
+    `out_*` is full.
     """
     mask = np.uint64(len(heads) - 1)
-    n, stamp = 0, 0
+    n, stamp = 0, last_stamp[0]
     for j in range(len(b_grams)):
         i, tried = heads[b_grams[j] & mask], 0
         while i >= 0 and tried < most:
@@ -101,6 +104,7 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
             if covered[diagonal] <= j and a_grams[i] == b_grams[j]:
                 tried += 1
                 stamp += 1
+                last_stamp[0] = stamp
                 end = 0
                 limit = min(len(a_codes) - i, len(b_codes) - j, len(stamps[0]) // 2)
                 while end < limit and joins(a_codes[i + end], b_codes[j + end], tables, stamps, stamp):

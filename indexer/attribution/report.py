@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -42,10 +43,15 @@ class Report:
         often = [frequency.count(self.segments, self.query, self.counts, stretch) for stretch in stretches]
         sources = [self._source(group, stretches, often) for group in groups[:limit]]
         offsets = Offsets.of(self.query.data, unit)
-        return [self._span(i, stretch, often[i], sources, offsets) for i, stretch in enumerate(stretches)], sources
+        holders: dict[int, list[int]] = {}
+        for s, source in enumerate(sources):
+            for span in dict.fromkeys(match.span for match in source.matches):
+                holders.setdefault(span, []).append(s)
+        best = [source.score for source in sources]
+        spans = [self._span(one, often[i], holders.get(i, []), best, offsets) for i, one in enumerate(stretches)]
+        return spans, sources
 
-    def _span(self, number: int, stretch: Stretch, often: Frequency | None, sources: list[Source], offsets: Offsets) -> Span:
-        mine = tuple(s for s, source in enumerate(sources) if any(match.span == number for match in source.matches))
+    def _span(self, stretch: Stretch, often: Frequency | None, mine: list[int], scores: list[float], offsets: Offsets) -> Span:
         known = often or Frequency(len(mine), len(mine), len(mine), True)
         own = self.significance.score([stretch])
         first, last = int(self.query.tokens.starts[stretch.begin]), int(self.query.tokens.ends[stretch.end - 1])
@@ -57,12 +63,12 @@ class Report:
             tokens=stretch.tokens,
             kind=stretch.kind,
             score=round(own, 3),
-            significant=max((sources[s].score for s in mine), default=own) >= self.least,
+            significant=max((scores[s] for s in mine), default=own) >= self.least,
             files=max(known.files, 1),
             repositories=max(known.repositories, 1),
             owners=max(known.owners, 1),
             capped=known.capped,
-            sources=mine,
+            sources=tuple(mine),
         )
 
     def _source(self, group: list[Found], stretches: list[Stretch], often: list[Frequency | None]) -> Source:
@@ -75,13 +81,16 @@ class Report:
     def _matches(self, found: Found, stretches: list[Stretch]) -> tuple[Match, ...]:
         """Which of the reported stretches a source holds, and in which of its lines."""
         matches = []
+        ends = [stretch.end for stretch in stretches]
         for run in found.chain:
             names = names_of(self.query, found.compared, run)
-            for i, stretch in enumerate(stretches):
+            for i in range(bisect_right(ends, run.begin), len(stretches)):
+                stretch = stretches[i]
+                if stretch.begin >= run.end:
+                    break
                 low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
-                if high > low:
-                    start_line, end_line = lines_of(found.compared, *_in_source(run, low, high))
-                    matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
+                start_line, end_line = lines_of(found.compared, *_in_source(run, low, high))
+                matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
         return tuple(matches)
 
 
@@ -99,16 +108,21 @@ def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
         for run in found.chain:
             for begin, end in _beyond(run, taken):
                 if (begin, end) == (run.begin, run.end) or replace(run, begin=begin, end=end).suffices:
-                    taken.append(Stretch(begin, end, run.kind, run.blank))
-    return sorted(taken, key=lambda stretch: stretch.begin)
+                    insort(taken, Stretch(begin, end, run.kind, run.blank), key=_begin)
+    return taken
+
+
+def _begin(stretch: Stretch) -> int:
+    return stretch.begin
 
 
 def _beyond(run: Run, taken: list[Stretch]) -> list[tuple[int, int]]:
     """The parts of a run that no stretch covers. A run 0..50 beside a stretch 10..20 -> [(0, 10), (20, 50)]"""
     pieces, begin = [], run.begin
-    for other in sorted(taken, key=lambda stretch: stretch.begin):
-        if other.end <= begin or other.begin >= run.end:
-            continue
+    for i in range(max(0, bisect_right(taken, run.begin, key=_begin) - 1), len(taken)):
+        other = taken[i]
+        if other.begin >= run.end:
+            break
         if other.begin > begin:
             pieces.append((begin, other.begin))
         begin = max(begin, other.end)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from indexer.answers import Match, Source
 from indexer.attribution.query import Query
@@ -19,7 +22,7 @@ from indexer.segment.segment import Segment
 SAME_STRETCH = 0.9  # share of covered tokens, intersection over union, from which two sources are copies
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """One chain in one document, with its significance."""
 
@@ -29,10 +32,10 @@ class Found:
     chain: tuple[Run, ...]
     score: float
 
-    @property
-    def covered(self) -> frozenset[int]:
-        """The tokens of the text that it explains."""
-        return frozenset(t for run in self.chain for t in range(run.begin, run.end))
+    @cached_property
+    def tokens(self) -> int:
+        """How many tokens of the text it explains."""
+        return sum(run.tokens for run in self.chain)
 
     @property
     def similarity(self) -> float:
@@ -48,16 +51,27 @@ class Found:
 
 def ranked(found: list[Found]) -> list[list[Found]]:
     """Groups of copies, best first, the likely original leading each."""
-    groups: list[tuple[frozenset[int], list[Found]]] = []
+    groups: list[tuple[int, list[Found]]] = []
     for one in sorted(found, key=lambda one: (-round(one.score, 3), -one.similarity, *one.originality())):
-        covered = one.covered
-        for other, group in groups:
-            if len(covered & other) >= SAME_STRETCH * len(covered | other):
-                group.append(one)
-                break
+        least, most = SAME_STRETCH * one.tokens, one.tokens / SAME_STRETCH
+        same = next((group for tokens, group in groups if least <= tokens <= most and _same_stretch(group[0], one)), None)
+        if same is None:
+            groups.append((one.tokens, [one]))
         else:
-            groups.append((covered, [one]))
+            same.append(one)
     return [group for _, group in groups]
+
+
+def _same_stretch(a: Found, b: Found) -> bool:
+    """Whether two chains cover nearly the same tokens of the text."""
+    if a.chain[0].begin >= b.chain[-1].end or b.chain[0].begin >= a.chain[-1].end:
+        return False
+    shared, i, j = 0, 0, 0
+    while i < len(a.chain) and j < len(b.chain):
+        one, other = a.chain[i], b.chain[j]
+        shared += max(0, min(one.end, other.end) - max(one.begin, other.begin))
+        i, j = (i + 1, j) if one.end <= other.end else (i, j + 1)
+    return shared >= SAME_STRETCH * (a.tokens + b.tokens - shared)
 
 
 def lines_of(compared: Compared, begin: int, end: int) -> tuple[int, int]:
@@ -67,16 +81,17 @@ def lines_of(compared: Compared, begin: int, end: int) -> tuple[int, int]:
 
 
 def names_of(query: Query, compared: Compared, run: Run) -> dict[str, str] | None:
-    """The source's identifiers -> the text's, for a renamed run whose streams are of equal length; only those that differ."""
-    if run.kind != "renamed" or run.other_end - run.other != run.tokens:
+    """The source's identifiers -> the text's, for a renamed run; only those that differ."""
+    if run.kind != "renamed":
         return None
-    mine, theirs = query.tokens, compared.tokens
-    names = {}
-    for a, b in zip(range(run.begin, run.end), range(run.other, run.other_end), strict=True):
-        if mine.hashes[a] != theirs.hashes[b] and chr(theirs.data[theirs.starts[b]]).isidentifier():
-            there = theirs.data[theirs.starts[b] : theirs.ends[b]].tobytes().decode("utf-8", "replace")
-            names[there] = mine.data[mine.starts[a] : mine.ends[a]].tobytes().decode("utf-8", "replace")
-    return names
+    mine, theirs = query.renamed, compared.renamed
+    first, last = np.searchsorted(mine.tokens, [run.begin, run.end]).tolist()
+    other = int(np.searchsorted(theirs.tokens, run.other))
+    a, b = mine.codes[first:last], theirs.codes[other : other + last - first]
+    if len(a) != len(b):
+        return None
+    changed = np.flatnonzero((a != b) & (a & np.uint64(1) != 0) & (b & np.uint64(1) != 0)).tolist()
+    return {compared.tokens.text(int(theirs.tokens[other + i])): query.tokens.text(int(mine.tokens[first + i])) for i in changed}
 
 
 def source_of(found: Found, matches: tuple[Match, ...], copies: Sequence[Source] = (), copies_total: int = 0) -> Source:

@@ -28,6 +28,7 @@ from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 PADDING = 64  # tokens beyond the hits that are compared too
 EXPLAINED = 0.9  # of the text by exact runs: then no renamed ones are looked for
 LONGEST_GAP = 200  # tokens between two runs of one chain, the source's comments not counted
+LOOSE = 2  # times its length that an end of a chain may stand off
 MOST_PLACES = 64  # of one k-gram of the text that are tried against one place of the document
 MOST_RUNS = 4096  # found between a text and one candidate
 MOST_CHAINS = 16  # of one region
@@ -36,10 +37,14 @@ MOST_CHAINED = 96  # of them, the longest, that are chained
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Stretch):
-    """A stretch of the text that stands at tokens [other, other_end) of the document's region."""
+    """A stretch of the text that stands at tokens [other, other_end) of the document's region.
+
+    `recurring`: it is renamed, and a name that changed occurs in it more than once.
+    """
 
     other: int
     other_end: int
+    recurring: bool = False
 
     @property
     def suffices(self) -> bool:
@@ -69,6 +74,11 @@ class Compared:
         return round(2 * matched / (2 * matched + gaps), 4)
 
     @cached_property
+    def renamed(self) -> Renamed:
+        """The region's renamed stream."""
+        return rename(self.tokens)
+
+    @cached_property
     def line_starts(self) -> NDArray[np.int64]:
         """The byte of the region at which each of its lines begins."""
         return line_starts(self.tokens.data)
@@ -88,6 +98,7 @@ class Comparer:
         self._out = np.empty((4, MOST_RUNS), np.int64)
         size = 1 << max(6, (2 * len(query.renamed) + 2).bit_length())
         self._tables, self._stamps = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64)
+        self._stamp = np.zeros(1, np.int64)
 
     def compare(self, segment: Segment, doc: int, begin: int, end: int) -> Compared:
         """Chains between the text and tokens [begin, end) of a segment's document. Cost: unpacking, tokenizing, comparing them."""
@@ -128,22 +139,19 @@ class Comparer:
         out, table = self._out, self._renamed
         n = kernels.find_renamed(
             mine.codes, table.hashes, table.heads, table.following, codes, grams, SPEC.renamed.k, MOST_PLACES, covered,
-            self._tables, self._stamps, *out,
+            self._tables, self._stamps, self._stamp, *out,
         )  # fmt: skip
-        self._stamps[:] = 0
         ends, other_ends = np.append(mine.tokens, len(self._query.tokens)), np.append(renamed.tokens, len(tokens))
-        return [
-            Run(
-                begin=int(ends[a]),
-                end=int(ends[a + length]),
-                kind="renamed",
-                blank=_blank(mine, codes, a, b, length),
-                other=int(other_ends[b + first]),
-                other_end=int(other_ends[b + first + length]),
-            )
-            for a, b, length, changed in out[:, : n if n >= 0 else MOST_RUNS].T.tolist()
-            if changed and length >= GUARANTEE_TOKENS_RENAMED
-        ]
+        found = out[:, : n if n >= 0 else MOST_RUNS].T
+        found = found[(found[:, 3] > 0) & (found[:, 2] >= GUARANTEE_TOKENS_RENAMED)]
+        runs = []
+        for a, b, length, changed in found[np.argsort(-found[:, 2], kind="stable")[:MOST_CHAINED]].tolist():
+            blank = _blank(mine, codes, a, b, length)
+            begin, end = int(ends[a]), int(ends[a + length])
+            other, other_end = int(other_ends[b + first]), int(other_ends[b + first + length])
+            recurring = changed > len(blank)
+            runs.append(Run(begin=begin, end=end, kind="renamed", blank=blank, other=other, other_end=other_end, recurring=recurring))
+        return runs
 
 
 def _plain(tokens: Tokens, family: int) -> NDArray[np.int64]:
@@ -169,15 +177,31 @@ def _table(codes: NDArray[np.uint64], channel: Channel) -> Grams:
 
 
 def settle(exact: list[Run], renamed: list[Run]) -> list[Run]:
-    """Exact runs, and renamed ones at least half of whose text no exact run of theirs explains; the exact runs inside those go."""
-    kept = []
+    """Exact runs and renamed ones. A renamed run takes the exact ones inside it in when a changed name recurs in it or when they
+    explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone."""
+    kept: list[Run] = []
     for run in renamed:
         inside = [e for e in exact if run.begin <= e.begin and e.end <= run.end and run.other <= e.other and e.other_end <= run.other_end]
         explained = sum(e.tokens for e in inside if e.tokens >= GUARANTEE_TOKENS)
-        if explained * 2 < run.tokens:
+        if run.recurring or explained * 2 < run.tokens:
             kept.append(run)
-            exact = [e for e in exact if e not in inside]
+            exact = [e for e in exact if not any(e is taken for taken in inside)]
+        else:
+            kept += [part for part in _between(run, inside) if part.suffices]
     return exact + kept
+
+
+def _between(run: Run, inside: list[Run]) -> list[Run]:
+    """The parts of a renamed run that none of the exact runs inside it covers."""
+    parts, begin, other = [], run.begin, run.other
+    for e in sorted(inside, key=lambda e: e.begin):
+        if e.begin > begin and e.other > other:
+            parts.append(replace(run, begin=begin, end=e.begin, other=other, other_end=e.other))
+        if e.end > begin and e.other_end > other:
+            begin, other = e.end, e.other_end
+    if run.end > begin and run.other_end > other:
+        parts.append(replace(run, begin=begin, other=other))
+    return parts
 
 
 def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
@@ -192,7 +216,7 @@ def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
         chain = _best_chain(left, plain)
         if sum(run.tokens for run in chain) < GUARANTEE_TOKENS:
             break
-        found.append(_trimmed(chain))
+        found.append(_without_loose_ends(_trimmed(chain), plain))
         taken = set(chain)
         begin, end, other, other_end = chain[0].begin, chain[-1].end, chain[0].other, chain[-1].other_end
         left = [
@@ -201,6 +225,20 @@ def chains(runs: list[Run], plain: NDArray[np.int64]) -> list[tuple[Run, ...]]:
             if run not in taken and (run.begin >= end or run.end <= begin or run.other >= other_end or run.other_end <= other)
         ]
     return found
+
+
+def _without_loose_ends(chain: tuple[Run, ...], plain: NDArray[np.int64]) -> tuple[Run, ...]:
+    """The chain without short first and last runs that stand further off than they are long, twice: they met by chance."""
+
+    def loose(end: Run, inner: Run, before: Run, after: Run) -> bool:
+        gap = max(after.begin - before.end, int(plain[after.other] - plain[before.other_end]))
+        return not end.suffices and inner.tokens > end.tokens and gap > LOOSE * end.tokens
+
+    while len(chain) > 1 and loose(chain[0], chain[1], chain[0], chain[1]):
+        chain = chain[1:]
+    while len(chain) > 1 and loose(chain[-1], chain[-2], chain[-2], chain[-1]):
+        chain = chain[:-1]
+    return chain
 
 
 def _best_chain(runs: list[Run], plain: NDArray[np.int64]) -> list[Run]:

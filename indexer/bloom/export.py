@@ -2,6 +2,7 @@
 
 An index of several segments has several filters, of different sizes. They go into one file side by side, not into a new filter of all
 fingerprints: so the file answers exactly as the index does, false positives included, and writing it is a copy that needs no memory.
+Only where documents were removed, which a filter cannot forget, is a segment's filter made anew of what is left.
 
 Not here: reading the file (`indexer.bloom.portable`), its bytes (FORMAT.md).
 """
@@ -13,6 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +47,15 @@ class _Part:
     pieces: Iterable[bytes]
 
 
-def export_portable(filters: Sequence[BloomFilter], index: IndexInfo, as_of: str, out: Path) -> FilterInfo:
+def export_portable(
+    filters: Sequence[BloomFilter], index: IndexInfo, as_of: str, out: Path, segments: Sequence[Segment] = ()
+) -> FilterInfo:
     """Writes the filters of an index as one portable file, whole or not at all. Raises IndexCorrupt, OutOfSpace, InputError.
 
-    A copy at the speed of the disk; every page is checked on the way.
+    A copy at the speed of the disk; every page is checked on the way. A filter cannot forget: where documents of its segment (of
+    `segments`, one a filter) were removed, it is made anew of the fingerprints that live documents have.
     """
-    parts = [_Part(bloom.n_blocks * 32, bloom.n_keys, bloom.false_positive_rate, _blocks(bloom)) for bloom in filters]
-    return _write(out, parts, index, as_of, SPLIT_BLOCK)
+    return _write(out, [_part_of(*pair) for pair in zip_longest(filters, segments)], index, as_of, SPLIT_BLOCK)
 
 
 def export_pybloom(segments: Sequence[Segment], index: IndexInfo, as_of: str, out: Path) -> pybloom.Slices:
@@ -72,7 +76,7 @@ def export_pybloom(segments: Sequence[Segment], index: IndexInfo, as_of: str, ou
     bits = np.zeros(shape.n_bytes, np.uint8)
     count = 0
     for segment in segments:
-        for chunk in segment.fingerprints(SPEC.exact):
+        for chunk in _live(segment):
             count += kernels.insert_sliced(bits, shape.bits_per_slice, _indices(shape, chunk))
     shape = pybloom.Slices(shape.error_rate, shape.n_slices, shape.bits_per_slice, shape.capacity, count)
     digest = _write_whole(out, [shape.header(), bits.tobytes()])
@@ -144,6 +148,33 @@ def _write(out: Path, parts: Sequence[_Part], index: IndexInfo, as_of: str | Non
         )
     with PortableFilter.open(out) as written:
         return written.info
+
+
+def _part_of(bloom: BloomFilter, segment: Segment | None) -> _Part:
+    if segment is None or segment.removed is None:
+        return _Part(bloom.n_blocks * 32, bloom.n_keys, bloom.false_positive_rate, _blocks(bloom))
+    import numpy as np  # noqa: PLC0415 - importing a filter needs none of it
+
+    from indexer.bloom import kernels  # noqa: PLC0415
+    from indexer.bloom.filter import false_positive_rate  # noqa: PLC0415
+
+    halves, n_keys = np.zeros(bloom.n_blocks * 8, np.uint32), 0
+    for chunk in _live(segment):
+        kernels.insert(halves, bloom.n_blocks, chunk)
+        n_keys += len(chunk)
+    blocks = halves.astype("<u4", copy=False).tobytes()
+    return _Part(len(blocks), n_keys, false_positive_rate(n_keys, bloom.n_blocks), [blocks])
+
+
+def _live(segment: Segment) -> Iterator[NDArray[np.uint64]]:
+    """The exact fingerprints of the documents of a segment that are not removed, in chunks."""
+    import numpy as np  # noqa: PLC0415
+
+    from indexer.fingerprint.spec import SPEC  # noqa: PLC0415
+    from indexer.fingerprint.winnow import CONTEXT_BITS  # noqa: PLC0415
+
+    for chunk in segment.fingerprints(SPEC.exact):
+        yield chunk if segment.removed is None else chunk[segment.holds(SPEC.exact, chunk << np.uint64(CONTEXT_BITS))]
 
 
 def _blocks(bloom: BloomFilter) -> Iterator[bytes]:

@@ -76,6 +76,7 @@ class BloomFilter:
     def open(cls, path: Path, spec: str) -> BloomFilter:
         """Maps a filter. Raises as SectionFile.open does. O(1)."""
         file = SectionFile.open(path, KIND, spec)
+        file.require("n_keys", "n_blocks")
         n_keys, n_blocks = file.header["n_keys"], file.header["n_blocks"]
         return cls(file, n_keys, n_blocks, false_positive_rate(n_keys, n_blocks))
 
@@ -88,7 +89,7 @@ class BloomFilter:
         pages = np.empty(len(fingerprints), np.int64)
         kernels.pages_of(self.n_blocks, begin, fingerprints, pages)
         fresh = pages[self.file.touched[pages] == 0]
-        for page in fresh:
-            self.file.check(int(page) << kernels.PAGE_SHIFT, (int(page) + 1) << kernels.PAGE_SHIFT)
+        for page in set(fresh.tolist()):
+            self.file.check(page << kernels.PAGE_SHIFT, (page + 1) << kernels.PAGE_SHIFT)
         kernels.may_contain(self.file.halves[begin >> 2 : end >> 2], self.n_blocks, fingerprints, out)
         return out

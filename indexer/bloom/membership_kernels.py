@@ -33,14 +33,14 @@ def compiled(stamp):
     """The kernels, cached for this state of the ones they call."""
 
     @njit(cache=True, nogil=True)
-    def fingerprints(data, classes, k, window, starts, ends, values, positions):
+    def fingerprints(data, classes, k, window, starts, ends, values, positions, windows):
         """Tokens and exact fingerprints of one text: (tokens, fingerprints). All arrays have room for a token a byte."""
         assert stamp >= 0
         hashes, grams = np.empty(len(data), np.uint64), np.empty(len(data), np.uint64)
         offsets, token_offsets = np.zeros(2, np.int64), np.zeros(2, np.int64)
         offsets[1] = len(data)
         n_tokens = tokenize(data, offsets, classes, starts, ends, hashes, token_offsets)
-        n = winnow(grams, kgram_hashes(hashes, 0, n_tokens, k, False, grams), window, positions)
+        n = winnow(grams, kgram_hashes(hashes, 0, n_tokens, k, False, grams), window, positions, windows)
         for i in range(n):
             values[i] = mix(grams[positions[i]] * REMIX) >> FINGERPRINT_SHIFT
         return n_tokens, n
@@ -76,7 +76,7 @@ def compiled(stamp):
         return -1
 
     @njit(cache=True, nogil=True)
-    def answer_rate(values, positions, n, n_tokens, k, least, rate):
+    def answer_rate(values, windows, n, n_tokens, guarantee, least, rate):
         """As `indexer.bloom.membership.answer_rate`; a table counts how often each value stands in the window."""
         assert stamp >= 0
         if n < MIN_HITS or rate <= 0:
@@ -87,8 +87,8 @@ def compiled(stamp):
         slots, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)  # slot -> index of the value there + 1, times inside
         total, j, distinct = 0.0, -1, 0
         for i in range(n):
-            begin = positions[i - 1] + 1 if i else 0
-            while j < n and (j < i + MIN_HITS - 1 or (positions[j + 1] + k - 1 if j + 1 < n else n_tokens) - begin < least):
+            enough = windows[i] + least
+            while j < n and (j < i + MIN_HITS - 1 or (windows[j + 1] + guarantee - 1 if j + 1 < n else n_tokens) < enough):
                 j += 1
                 if j < n:
                     slot = slot_of(slots, values, j)
@@ -106,7 +106,7 @@ def compiled(stamp):
         return min(1.0, total)
 
     @njit(cache=True, nogil=True)
-    def spans_of(hits, positions, n, n_tokens, k, least, starts, ends, data, unit, spans):
+    def spans_of(hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans):
         """The runs of hits that reach over `least` tokens, as offsets in `spans`: (spans, longest reach of any run, tokens inside)."""
         assert stamp >= 0
         found, longest, covered, first = 0, 0, 0, 0
@@ -115,7 +115,7 @@ def compiled(stamp):
             if i < n and hits[i]:
                 continue
             if i - first >= MIN_HITS:
-                reach = (positions[i] + k - 1 if i < n else n_tokens) - (positions[first - 1] + 1 if first else 0)
+                reach = (windows[i] + guarantee - 1 if i < n else n_tokens) - windows[first]
                 longest = max(longest, reach)
                 if reach >= least:
                     begin, end = positions[first], positions[i - 1] + k
@@ -133,14 +133,16 @@ def compiled(stamp):
     def ask(data, classes, k, window, words, touched, crcs, first_byte, n_blocks, least, rate, unit, spans):
         """The whole test of one text over one filter: (bad page or -1, tokens, spans, longest, tokens inside, rate of the answer)."""
         assert stamp >= 0
-        room = len(data)
+        room, guarantee = len(data), k + window - 1
         starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
-        values, positions = np.empty(room, np.uint64), np.empty(room, np.int64)
-        n_tokens, n = fingerprints(data, classes, k, window, starts, ends, values, positions)
+        values, positions, windows = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
+        n_tokens, n = fingerprints(data, classes, k, window, starts, ends, values, positions, windows)
         hits = np.zeros(n, np.bool_)
         bad = look_up(words, touched, crcs, first_byte, n_blocks, values, n, hits)
-        found, longest, covered = spans_of(hits, positions, n, n_tokens, k, least, starts, ends, data, unit, spans)
-        return bad, n_tokens, found, longest, covered, answer_rate(values, positions, n, n_tokens, k, least, rate)
+        found, longest, covered = spans_of(
+            hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans
+        )  # fmt: skip
+        return bad, n_tokens, found, longest, covered, answer_rate(values, windows, n, n_tokens, guarantee, least, rate)
 
     return fingerprints, look_up, answer_rate, spans_of, ask
 

@@ -22,6 +22,7 @@ from indexer.bloom import standalone
 from indexer.bloom.membership import answer_rate, runs
 from indexer.bloom.pages import PAGE, PageFile
 from indexer.errors import IndexCorrupt, InputError, SpecMismatch
+from indexer.fingerprint.spec import SPEC
 
 # On disk
 PART = struct.Struct("<QQQd")  # first byte, bytes, keys, false-positive rate of a look-up
@@ -133,9 +134,9 @@ class PortableFilter:
             raise InputError(f"min_tokens is {least}; it must be at least 1")
         characters = standalone.as_text(text) if isinstance(text, bytes) else text
         tokens, found = standalone.tokens(characters), standalone.fingerprints(characters)
-        values, positions = [value for value, _ in found], [position for _, position in found]
+        values, positions, windows = [one[0] for one in found], [one[1] for one in found], [one[2] for one in found]
         held = {value: self.may_contain(value) for value in values}
-        all_runs = runs([held[value] for value in values], positions, len(tokens), standalone.K)
+        all_runs = runs([held[value] for value in values], positions, windows, len(tokens), SPEC.exact)
         long_enough = [run for run in all_runs if run.reach >= least]
         edges = [(tokens[run.begin][0], tokens[run.end - 1][1]) for run in long_enough]
         covered = sum(run.end - run.begin for run in long_enough)
@@ -147,7 +148,7 @@ class PortableFilter:
             longest_run=max((run.reach for run in all_runs), default=0),
             coverage=round(covered / max(1, len(tokens)), 4),
             spans=tuple(_extents(characters, edges, offset_unit)),
-            false_positive_rate=answer_rate(values, positions, len(tokens), standalone.K, least, self.info.false_positive_rate),
+            false_positive_rate=answer_rate(values, windows, len(tokens), SPEC.exact, least, self.info.false_positive_rate),
             offset_unit=offset_unit,
             index=self.info.index,
         )

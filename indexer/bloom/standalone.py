@@ -9,7 +9,7 @@ With it anybody can test code against an exported filter, and the code never lea
         corpus = BloomFilter.fromfile(file)                 # its keys are fingerprints as decimal strings
     text = as_text(open("snippet.py", "rb").read())
     found = fingerprints(text)
-    hits = [str(value) in corpus for value, _ in found]
+    hits = [str(value) in corpus for value, _, _ in found]
     print(longest_run(hits, found, len(tokens(text))))      # 33 or more: in the corpus
 
 The rule, spec `wherefrom-1:exact-8-13,renamed-16-10`, exact channel:
@@ -60,26 +60,26 @@ def tokens(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _TOKEN.finditer(text)]
 
 
-def fingerprints(text: str) -> list[tuple[int, int]]:
-    """(48-bit fingerprint, number of the token at which its k-gram begins) of each chosen k-gram, in text order. O(characters)"""
+def fingerprints(text: str) -> list[tuple[int, int, int]]:
+    """(48-bit fingerprint, number of the token at which its k-gram begins, number of the token at which the first window begins
+    that it is the least of) of each chosen k-gram, in text order. O(characters)"""
     hashes = _kgram_hashes(_token_hashes(text))
-    return [(_mix(hashes[i] * _REMIX & _MASK) >> 16, i) for i in _winnow(hashes)]
+    return [(_mix(hashes[i] * _REMIX & _MASK) >> 16, i, window) for i, window in _winnow(hashes)]
 
 
-def longest_run(hits: Sequence[bool], found: Sequence[tuple[int, int]], n_tokens: int) -> int:
+def longest_run(hits: Sequence[bool], found: Sequence[tuple[int, int, int]], n_tokens: int) -> int:
     """How many tokens the longest stretch of the text that may be in the corpus has; 0 for none.
 
     `hits` says of each of the `fingerprints` found whether the filter holds it. Two hits or more in a row make a stretch; it may
-    reach from behind the miss before to the end of the k-gram that was missed next, less one token.
+    reach over every window that one of them is the least of: to the end of the window before the first of the next miss.
     """
     best, first = 0, 0
     for i in range(len(found) + 1):
         if i < len(found) and hits[i]:
             continue
         if i - first >= 2:
-            begin = found[first - 1][1] + 1 if first else 0
-            end = found[i][1] + K - 1 if i < len(found) else n_tokens
-            best = max(best, end - begin)
+            end = found[i][2] + WINDOW + K - 2 if i < len(found) else n_tokens
+            best = max(best, end - found[first][2])
         first = i + 1
     return best
 
@@ -117,12 +117,11 @@ def _kgram_hashes(codes: list[int]) -> list[int]:
     return out
 
 
-def _winnow(hashes: list[int]) -> list[int]:
-    """Positions of the least of every WINDOW hashes; a tie keeps the choice before while it lasts, else takes the rightmost.
-
-    Fewer than WINDOW hashes are one window.
+def _winnow(hashes: list[int]) -> list[tuple[int, int]]:
+    """(position of the least of WINDOW hashes, the first window that it is the least of); a tie keeps the choice before while it
+    lasts, else takes the rightmost. Fewer than WINDOW hashes are one window.
     """
-    out: list[int] = []
+    out: list[tuple[int, int]] = []
     chosen = -1
     for end in range(min(WINDOW, len(hashes)), len(hashes) + 1) if hashes else ():
         begin = max(0, end - WINDOW)
@@ -133,5 +132,5 @@ def _winnow(hashes: list[int]) -> list[int]:
             chosen = end - 1
         else:
             continue
-        out.append(chosen)
+        out.append((chosen, begin))
     return out

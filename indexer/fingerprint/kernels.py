@@ -11,6 +11,7 @@ MIX_2 = np.uint64(0x94D049BB133111EB)
 REMIX = np.uint64(0xD6E8FEB86659FD93)
 FINGERPRINT_SHIFT = np.uint64(16)  # 48 bits are kept
 MAX_POSITIONS = 4  # of one fingerprint in one document
+ANY_CONTEXT = np.uint64(0xFFFF)  # both contexts 255: the document has more places of this fingerprint
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -73,9 +74,9 @@ def code_at(codes, first, i, renamed):
 
 
 @njit(cache=True, nogil=True)
-def winnow(hashes, n, window, out):
+def winnow(hashes, n, window, out, out_window):
     """Positions of the minimum of every window (Schleimer, Wilkerson, Aiken 2003, robust: a tie keeps the earlier choice while it
-    lasts, else takes the rightmost). Fewer than `window` hashes are one window."""
+    lasts, else takes the rightmost), and the first window that each is the minimum of. Fewer than `window` hashes are one window."""
     if n == 0:
         return 0
     count, chosen = 0, -1
@@ -91,13 +92,14 @@ def winnow(hashes, n, window, out):
         else:
             continue
         out[count] = chosen
+        out_window[count] = begin
         count += 1
     return count
 
 
 @njit(cache=True, nogil=True)
 def context(codes, lo, hi, begin, end, renamed):
-    """8 bits of the `end - begin` codes there (identifiers count as one when renamed); 0 beyond the document, else 1..255."""
+    """8 bits of the `end - begin` codes there (identifiers count as one when renamed); 0 beyond the document, else 1..254."""
     if begin < lo or end > hi:
         return np.uint64(0)
     h = np.uint64(0)
@@ -106,15 +108,18 @@ def context(codes, lo, hi, begin, end, renamed):
         if renamed and c & np.uint64(1):
             c = np.uint64(1)
         h = (h ^ c) * BASE
-    return np.uint64(1) + mix64(h) % np.uint64(255)
+    return np.uint64(1) + mix64(h) % np.uint64(254)
 
 
 @njit(cache=True, nogil=True)
-def fingerprint(codes, offsets, k, window, reach, renamed, capped, scratch, chosen, table, out_key, out_position, out_offsets):
+def fingerprint(
+    codes, offsets, k, window, reach, renamed, capped, scratch, chosen, windows, table, last, out_key, out_position, out_window, out_offsets
+):
     """Fingerprints of each document's codes[offsets[d]:offsets[d+1]].
 
-    out_key holds fingerprint << 16 | right context << 8 | left context, out_position the index into `codes` where the k-gram begins.
-    With `capped`, at most MAX_POSITIONS of one fingerprint in a document; `table` (power-of-two size, zeroed) counts them.
+    out_key holds fingerprint << 16 | right context << 8 | left context, out_position the index into `codes` where the k-gram begins,
+    out_window the first window it was chosen in. With `capped`, at most MAX_POSITIONS of one fingerprint in a document; the last one
+    kept of more has ANY_CONTEXT. `table` (power-of-two size, zeroed) counts them, `last` (the same size) says where the last one is.
     """
     n = 0
     mask = np.uint64(len(table) - 1)
@@ -122,7 +127,7 @@ def fingerprint(codes, offsets, k, window, reach, renamed, capped, scratch, chos
         out_offsets[d] = n
         lo, hi = offsets[d], offsets[d + 1]
         grams = kgram_hashes(codes, lo, hi, k, renamed, scratch)
-        picks = winnow(scratch, grams, window, chosen)
+        picks = winnow(scratch, grams, window, chosen, windows)
         begin = n
         for p in range(picks):
             i = lo + chosen[p]
@@ -133,12 +138,15 @@ def fingerprint(codes, offsets, k, window, reach, renamed, capped, scratch, chos
                     slot = (slot + np.uint64(1)) & mask
                 seen = table[slot] & np.uint64(255)
                 if seen >= MAX_POSITIONS:
+                    out_key[last[slot]] |= ANY_CONTEXT
                     continue
+                last[slot] = n
                 table[slot] = value << np.uint64(8) | (seen + np.uint64(1))
             right = context(codes, lo, hi, i + k, i + k + reach, renamed)
             left = context(codes, lo, hi, i - reach, i, renamed)
             out_key[n] = value << np.uint64(16) | right << np.uint64(8) | left
             out_position[n] = i
+            out_window[n] = lo + windows[p]
             n += 1
         if capped:
             if n - begin > len(table) // 8:

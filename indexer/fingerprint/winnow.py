@@ -24,12 +24,14 @@ class Fingerprints:
     """Fingerprints of one channel, in text order.
 
     `keys` uint64 (n,): fingerprint << 16 | right context << 8 | left context; `positions` int64 (n,): the exact token at which the
-    k-gram begins; `stream` int64 (n,): the same in the channel's own stream; `offsets` int64 (documents + 1,).
+    k-gram begins; `stream` int64 (n,): the same in the channel's own stream; `windows` int64 (n,): where in the stream the first
+    window begins that it is the minimum of; `offsets` int64 (documents + 1,).
     """
 
     keys: NDArray[np.uint64]
     positions: NDArray[np.int64]
     stream: NDArray[np.int64]
+    windows: NDArray[np.int64]
     offsets: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -55,27 +57,16 @@ def _fingerprint(
     codes: NDArray[np.uint64], offsets: NDArray[np.int64], to_exact: NDArray[np.int32] | None, channel: Channel, capped: bool
 ) -> Fingerprints:
     longest = int(np.max(np.diff(offsets))) if len(offsets) > 1 else 0
-    size = _TABLE_SIZE
+    size = _TABLE_SIZE if capped else 1
     while capped and size < longest * 2:
         size *= 2
-    keys, positions = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64)
+    keys, positions, windows = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(codes), np.int64)
     out_offsets = np.empty(len(offsets), np.int64)
-    scratch, chosen = np.empty(longest, np.uint64), np.empty(longest, np.int64)
-    table = np.zeros(size if capped else 1, np.uint64)
+    scratch, chosen, chosen_windows = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     n = kernels.fingerprint(
-        codes,
-        offsets,
-        channel.k,
-        channel.window,
-        channel.reach,
-        channel.renamed,
-        capped,
-        scratch,
-        chosen,
-        table,
-        keys,
-        positions,
-        out_offsets,
-    )
+        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
+        np.zeros(size, np.uint64), np.empty(size, np.int64), keys, positions, windows, out_offsets,
+    )  # fmt: skip
     stream = positions[:n]
-    return Fingerprints(keys[:n], stream if to_exact is None else to_exact[stream].astype(np.int64), stream, out_offsets)
+    exact = stream if to_exact is None else to_exact[stream].astype(np.int64)
+    return Fingerprints(keys[:n], exact, stream, windows[:n], out_offsets)

@@ -152,6 +152,12 @@ class SectionFile:
             )
         return cls(path, file_map, header)
 
+    def require(self, *names: str) -> None:
+        """Raises IndexCorrupt unless the header states all of these."""
+        missing = [name for name in names if name not in self.header]
+        if missing:
+            raise IndexCorrupt(f"{self.path}: its header does not state {', '.join(missing)}; rebuild the index with wherefrom index")
+
     def section(self, name: str) -> tuple[int, int]:
         """Where a section begins and ends, in bytes of the file."""
         begin, length = self.header["sections"][name]
@@ -241,7 +247,12 @@ def _read_header(path: Path, file_map: mmap.mmap, kind: str, size: int) -> dict[
 
 def fsync_folder(folder: Path) -> None:
     """Makes renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Makes what was written to a file or folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

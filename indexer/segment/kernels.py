@@ -9,6 +9,7 @@ from numba import njit
 PAGE_SHIFT = 12  # On disk: pages of 4 KiB
 FINGERPRINT_BITS = 48
 HINT_SHIFT = 10
+MORE_PLACES = np.uint64(1 << 63)
 LONG_LIST = 8  # On disk: longer lists carry their contexts
 
 
@@ -159,7 +160,7 @@ def look_up(
 
     out_count[i]: how many postings the fingerprint has, out_repositories[i]: in how many repositories. With `filtered` a long list
     gives only postings one of whose contexts agrees: a shared run of the guaranteed length holds at least `reach` more tokens on one
-    side. At most `most` a fingerprint.
+    side. At most `most` a fingerprint. A position with MORE_PLACES is of a document that may hold the fingerprint elsewhere too.
     """
     n = 0
     cut = False
@@ -188,7 +189,8 @@ def look_up(
         bad = check(words, touched, crcs, at, at + np.int64(size))
         if bad >= 0:
             return n, bad, cut
-        count = np.int64(total)
+        count = np.int64(total >> np.uint64(1))
+        more = total & np.uint64(1) != 0  # some document has further places of this fingerprint
         out_count[i], out_repositories[i] = count, np.int64(repositories)
         long = count > LONG_LIST
         right = (keys[i] >> np.uint64(8)) & np.uint64(255)
@@ -201,7 +203,8 @@ def look_up(
         for j in range(count):
             delta, at = read_varint(data, at)
             position += delta
-            if long and filtered:
+            any_context = more and (not long or (data[contexts + j] == 255 and data[contexts + count + j] == 255))
+            if long and filtered and not any_context:
                 same_right = right != 0 and np.uint64(data[contexts + j]) == right
                 same_left = left != 0 and np.uint64(data[contexts + count + j]) == left
                 if not same_right and not same_left:
@@ -212,7 +215,7 @@ def look_up(
             if n >= len(out_query):
                 return -1, -1, cut
             out_query[n] = i
-            out_position[n] = position
+            out_position[n] = position | MORE_PLACES if any_context else position
             n += 1
             taken += 1
     return n, -1, cut
@@ -315,7 +318,11 @@ def encode_partition(keys, positions, bits, first_bucket, first_tokens, reposito
             for p in range(i, j):
                 length += varint_size(positions[p] - previous)
                 previous = positions[p]
-            size = write_varint(out_lists, size, np.uint64(count))
+            more = np.uint64(0)
+            for p in range(i, j):
+                if keys[p] & np.uint64(0xFFFF) == np.uint64(0xFFFF):
+                    more = np.uint64(1)
+            size = write_varint(out_lists, size, np.uint64(count) << np.uint64(1) | more)
             holders = count_repositories(positions, i, j, first_tokens, repositories, hints, stamps, n + 1)
             size = write_varint(out_lists, size, np.uint64(holders))
             size = write_varint(out_lists, size, np.uint64(length))

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.corpus import content_id, document_id
+from indexer.errors import InputError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.licences.categories import license_ids, license_type
@@ -94,6 +95,8 @@ def rows_of(batch: pa.RecordBatch, data: NDArray[np.uint8], offsets: NDArray[np.
     """The rows as plain values without their content; ids, owner, size and licence category filled in where they were null."""
     rows: list[dict[str, Any]] = batch.drop_columns(["content"]).to_pylist()
     for i, row in enumerate(rows):
+        if row["repository"] is None or row["path"] is None:
+            raise InputError(f"row {i} of a batch: repository is {row['repository']!r}, path {row['path']!r}; every file needs both")
         begin, end = int(offsets[i]), int(offsets[i + 1])
         row["content_id"] = row["content_id"] or content_id(data[begin:end].tobytes())
         row["document_id"] = document_id(row["repository"], row["path"], row["content_id"])

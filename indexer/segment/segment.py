@@ -16,9 +16,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.errors import IndexCorrupt
+from indexer.fingerprint.kernels import MAX_POSITIONS
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment import kernels
 from indexer.segment.format import SectionFile
+from indexer.segment.removed import Removed
 
 KIND = "segment"
 
@@ -51,13 +53,15 @@ class Postings:
     """Where some fingerprints stand.
 
     `counts` int64 (keys,): postings of each, `repositories` int64 (keys,): how many hold it; `queries` int64, `positions` uint64
-    (hits,): which key, which token of the segment. `cut`: a list was not read to its end.
+    (hits,): which key, which token of the segment; `more` bool (hits,): the document may hold it elsewhere too. `cut`: a list was not
+    read to its end.
     """
 
     counts: NDArray[np.int64]
     repositories: NDArray[np.int64]
     queries: NDArray[np.int64]
     positions: NDArray[np.uint64]
+    more: NDArray[np.bool_]
     cut: bool
 
 
@@ -73,25 +77,98 @@ class Region:
 
 @dataclass(frozen=True)
 class Segment:
-    """An opened segment; threads may share it."""
+    """An opened segment; threads may share it. Documents keep their numbers when others are removed; look-ups give live ones only."""
 
     file: SectionFile
     documents: int
     tokens: int
     text_bytes: int
     repositories: int
+    removed: Removed | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Segment:
-        """Maps a segment. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(1)."""
+    def open(cls, path: Path, removed: Path | None = None) -> Segment:
+        """Maps a segment and its tombstones. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(1)."""
         file = SectionFile.open(path, KIND, SPEC.name)
-        return cls(file, file.header["documents"], file.header["tokens"], file.header["text_bytes"], file.header["repositories"])
+        file.require("documents", "tokens", "text_bytes", "repositories", "channels")
+        n = file.header["documents"]
+        tombstones = Removed.open(removed, n) if removed else None
+        return cls(file, n, file.header["tokens"], file.header["text_bytes"], file.header["repositories"], tombstones)
+
+    @property
+    def live_documents(self) -> int:
+        """How many documents are not removed."""
+        return self.documents - (self.removed.count if self.removed else 0)
+
+    def live(self) -> NDArray[np.int64]:
+        """The numbers of all live documents, ascending."""
+        return np.flatnonzero(~self.removed.bits()) if self.removed else np.arange(self.documents)
 
     def look_up(self, channel: Channel, keys: NDArray[np.uint64], most: int, *, filtered: bool = True) -> Postings:
-        """Postings of fingerprints, at most `most` of each; with `filtered` only those of a long list that share a context.
+        """Postings of fingerprints in live documents, at most `most` of each; with `filtered` only those of a long list that share
+        a context. Counts are those of live documents where a list was read whole, else those of the segment as it was written.
 
         About 0.2 µs a key and 3 ns a posting read.
         """
+        if self.removed is None:
+            return self._read(channel, keys, most, filtered)
+        # A removed document holds at most MAX_POSITIONS places of a fingerprint, so this many suffice to see `most` live ones.
+        limit = most + MAX_POSITIONS * self.removed.count
+        asked = most
+        while True:
+            found = self._read(channel, keys, asked, filtered)
+            docs = self._documents_of_any(found.positions)
+            live = ~self.removed.includes(docs)
+            if asked == most and live.all():
+                return found
+            taken, kept = (np.bincount(which, minlength=len(keys)) for which in (found.queries, found.queries[live]))
+            if asked >= limit or not ((taken >= asked) & (kept < most)).any():
+                return self._live_postings(found, docs, live, taken, kept, most)
+            asked = min(8 * asked, limit)
+
+    def _live_postings(
+        self,
+        found: Postings,
+        docs: NDArray[np.int64],
+        live: NDArray[np.bool_],
+        taken: NDArray[np.int64],
+        kept: NDArray[np.int64],
+        most: int,
+    ) -> Postings:
+        """Of all postings read only the live ones, at most `most` of each key; counts of lists read whole become exact."""
+        queries, positions, more = found.queries[live], found.positions[live], found.more[live]
+        whole = taken == found.counts
+        names, repository = np.unique(self.values("doc.repository", docs[live]), return_inverse=True)
+        pairs = np.unique(queries * len(names) + repository)
+        holders = np.bincount(pairs // max(1, len(names)), minlength=len(found.counts))
+        counts, repositories = np.where(whole, kept, found.counts), np.where(whole, holders, found.repositories)
+        rank = np.arange(len(queries)) - (np.cumsum(kept) - kept)[queries]
+        first = rank < most
+        return Postings(counts, repositories, queries[first], positions[first], more[first], found.cut or not bool(first.all()))
+
+    def holds(self, channel: Channel, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """For each fingerprint, whether a live document has it. Reads at most 8 times as much of a list as lies before a live document."""
+        if self.removed is None:
+            return self._read(channel, keys, 1, False).counts > 0
+        out = np.zeros(len(keys), np.bool_)
+        asked, limit = 16, 1 + MAX_POSITIONS * self.removed.count
+        unknown = np.arange(len(keys))
+        while len(unknown):
+            found = self._read(channel, keys[unknown], asked, False)
+            live = ~self.removed.includes(self._documents_of_any(found.positions))
+            out[unknown[found.queries[live]]] = True
+            unknown = unknown[~out[unknown] & (found.counts > asked)] if asked < limit else unknown[:0]
+            asked = min(8 * asked, limit)
+        return out
+
+    def _documents_of_any(self, positions: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The document of each token position, in any order."""
+        order = np.argsort(positions, kind="stable")
+        docs = np.empty(len(positions), np.int64)
+        docs[order] = self.documents_of(positions[order])
+        return docs
+
+    def _read(self, channel: Channel, keys: NDArray[np.uint64], most: int, filtered: bool) -> Postings:
         counts, repositories = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
         begin = {part: self.file.section(f"{channel.name}.{part}") for part in ("directory", "entries", "lists")}
         bits = self.file.header["channels"][channel.name]["bits"]
@@ -105,7 +182,8 @@ class Segment:
             )  # fmt: skip
             self.file.raise_bad_page(bad)
             if n >= 0:
-                return Postings(counts, repositories, queries[:n], positions[:n], cut)
+                found = positions[:n]
+                return Postings(counts, repositories, queries[:n], found & ~kernels.MORE_PLACES, found >= kernels.MORE_PLACES, cut)
             room *= 4
 
     def documents_of(self, positions: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -176,8 +254,17 @@ class Segment:
         row: dict[str, Any] = json.loads(lines[doc - self.value("rows.first", block)])
         return row
 
+    def may_find(self, heads: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """For the first 64 bits of each of some ids, whether a document has them. About 0.5 µs each."""
+        order = np.argsort(heads, kind="stable")
+        at = np.empty(len(heads), np.int64)
+        at[order] = self._last_at_most("id.sorted", self.documents, heads[order])
+        there = np.maximum(at, 0)
+        found: NDArray[np.bool_] = (at >= 0) & (self.file.values("id.sorted", "<u8", there) == heads) if self.documents else at >= 0
+        return found
+
     def find(self, document_id: str) -> int | None:
-        """The number of the document with this id."""
+        """The number of the live document with this id."""
         try:
             key = int(document_id[:16], 16)
         except ValueError:
@@ -187,7 +274,8 @@ class Segment:
         at = int(self._last_at_most("id.sorted", self.documents, np.array([key], np.uint64))[0])
         while at >= 0 and self.file.value("id.sorted", "<u8", at) == key:
             doc = self.file.value("id.doc", "<u4", at)
-            if self.row(doc)["document_id"] == document_id:
+            is_live = self.removed is None or not self.removed.includes(np.array([doc]))[0]
+            if is_live and self.row(doc)["document_id"] == document_id:
                 return doc
             at -= 1
         return None

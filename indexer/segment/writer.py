@@ -176,7 +176,8 @@ class SegmentWriter:
 
     def _write_channel(self, channel: str, places: Places, pool: Executor, progress: Callable[[float], object]) -> dict[str, int]:
         """Directory, entries and lists of one channel; partitions are sorted on all cores, appended in order."""
-        bits = min(32, max(8, (self._postings[channel] // POSTINGS_A_BUCKET).bit_length()))
+        enough = (2 * self.tokens).bit_length() - 16  # an entry's payload, 16 + bits wide, holds twice any position
+        bits = min(32, max(8, enough, (self._postings[channel] // POSTINGS_A_BUCKET).bit_length()))
         buckets, lists = [], 0
         list_file = self._spill / f"{channel}-lists"
         self._out.begin(f"{channel}.entries")

@@ -40,6 +40,10 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def text(self, i: int) -> str:
+        """Token i as text."""
+        return self.data[self.starts[i] : self.ends[i]].tobytes().decode("utf-8", "replace")
+
 
 @dataclass(frozen=True, slots=True)
 class Renamed:

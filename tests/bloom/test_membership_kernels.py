@@ -18,42 +18,38 @@ from indexer.bloom.filter import BloomFilter
 from indexer.errors import IndexCorrupt
 from indexer.fingerprint.spec import SPEC
 
-K = SPEC.exact.k
-steps = st.lists(st.tuples(st.booleans(), st.integers(1, 13), st.integers(0, 5)), max_size=40)
-
-
-def arrays(stepped: list[tuple[bool, int, int]], rest: int) -> tuple[list[bool], list[int], list[int], int]:
-    positions = np.cumsum([step for _, step, _ in stepped]).tolist() if stepped else []
-    return [hit for hit, _, _ in stepped], positions, [value for _, _, value in stepped], (positions[-1] if positions else 0) + K + rest
+GUARANTEE = SPEC.exact.guarantee
+steps = st.lists(st.tuples(st.integers(1, 13), st.integers(0, 5)), max_size=40)
 
 
 @settings(max_examples=300)
 @given(steps, st.integers(0, 12), st.integers(1, 150), st.sampled_from([0.0, 0.004, 0.3, 1.0]))
-def test_the_rate_of_an_answer_equals_its_twin(stepped: list[tuple[bool, int, int]], rest: int, least: int, rate: float) -> None:
-    _, positions, values, n_tokens = arrays(stepped, rest)
-    wanted = membership.answer_rate(values, positions, n_tokens, K, least, rate)
-    given_arrays = np.array(values, np.uint64), np.array(positions, np.int64)
-    assert kernels.answer_rate(*given_arrays, len(values), n_tokens, K, least, rate) == wanted
+def test_the_rate_of_an_answer_equals_its_twin(stepped: list[tuple[int, int]], rest: int, least: int, rate: float) -> None:
+    values, windows = [value for _, value in stepped], np.cumsum([0, *(step for step, _ in stepped)]).tolist()[:-1]
+    n_tokens = (windows[-1] if windows else 0) + GUARANTEE + rest
+    wanted = membership.answer_rate(values, windows, n_tokens, SPEC.exact, least, rate)
+    given_arrays = np.array(values, np.uint64), np.array(windows, np.int64)
+    assert kernels.answer_rate(*given_arrays, len(values), n_tokens, GUARANTEE, least, rate) == wanted
     with mock.patch.object(kernels, "slot_of", kernels.slot_of.py_func):
-        assert kernels.answer_rate.py_func(*given_arrays, len(values), n_tokens, K, least, rate) == wanted
+        assert kernels.answer_rate.py_func(*given_arrays, len(values), n_tokens, GUARANTEE, least, rate) == wanted
 
 
 def test_the_rate_is_that_of_looking_at_every_subset() -> None:
     """A short text, all 2^n outcomes of its look-ups weighed: equal neighbours share one outcome. Never too low."""
-    values, positions, n_tokens, rate = [1, 2, 2, 3, 5, 4], [2, 9, 14, 15, 27, 30], 45, 0.01
+    values, positions, windows, n_tokens, rate = [1, 2, 2, 3, 5, 4], [2, 9, 14, 15, 27, 30], [0, 3, 10, 15, 16, 18], 45, 0.01
     for least in (1, 25, 33, 40, 60):
         total = 0.0
         for outcome in range(1 << 5):
             held = {value: bool(outcome >> i & 1) for i, value in enumerate(sorted(set(values)))}
             chance = math.prod(rate if hit else 1 - rate for hit in held.values())
-            found = membership.runs([held[value] for value in values], positions, n_tokens, K)
+            found = membership.runs([held[value] for value in values], positions, windows, n_tokens, SPEC.exact)
             total += chance * any(run.reach >= least for run in found)
-        stated = membership.answer_rate(values, positions, n_tokens, K, least, rate)
+        stated = membership.answer_rate(values, windows, n_tokens, SPEC.exact, least, rate)
         assert total <= stated * 1.000001 and stated == pytest.approx(total, rel=0.02)
 
 
 def build(path: Path, texts: list[str], rate: float = 0.004) -> BloomFilter:
-    keys = np.unique(np.array([value for text in texts for value, _ in standalone.fingerprints(text)], np.uint64))
+    keys = np.unique(np.array([value for text in texts for value, _, _ in standalone.fingerprints(text)], np.uint64))
     BloomFilter.build(path, [keys], len(keys), SPEC.name, rate)
     return BloomFilter.open(path, SPEC.name)
 
@@ -72,8 +68,17 @@ def test_one_call_and_steps_and_twin_agree(
     one = build(folder / "all", corpus, 0.05)
     alone = asking.membership([one], text.encode(), unit, least, INFO)
     found, tokens = standalone.fingerprints(text), standalone.tokens(text)
-    hits = one.may_contain(np.array([value for value, _ in found], np.uint64)).tolist()
-    runs = [run for run in membership.runs(hits, [at for _, at in found], len(tokens), K) if run.reach >= least]
+    values, positions, windows = ([part[column] for part in found] for column in range(3))
+    hits = one.may_contain(np.array(values, np.uint64)).tolist()
+    all_runs = membership.runs(hits, positions, windows, len(tokens), SPEC.exact)
+    runs = [run for run in all_runs if run.reach >= least]
+    assert alone.longest_run == max((run.reach for run in all_runs), default=0)
+    rate = membership.answer_rate(values, windows, len(tokens), SPEC.exact, least, membership.rate_of([one.false_positive_rate]))
+    assert alone.false_positive_rate == rate
+    by = asking.membership_by(
+        lambda prints: one.may_contain(prints.values), 1 - (1 - one.false_positive_rate), text.encode(), unit, least, INFO
+    )
+    assert by == alone
     width = {"utf-8": lambda part: len(part.encode()), "utf-16": lambda part: len(part.encode("utf-16-le")) // 2, "utf-32": len}[unit]
     assert [(extent.start, extent.end) for extent in alone.spans] == [
         (width(text[: tokens[run.begin][0]]), width(text[: tokens[run.end - 1][1]])) for run in runs

@@ -50,7 +50,7 @@ def filters_of(folder: Path, texts: list[str]) -> list[BloomFilter]:
     """A filter a text, of different sizes and rates."""
     found = []
     for number, text in enumerate(texts):
-        keys = np.unique(np.array([value for value, _ in standalone.fingerprints(text)], np.uint64))
+        keys = np.unique(np.array([value for value, _, _ in standalone.fingerprints(text)], np.uint64))
         BloomFilter.build(folder / f"{number}", [keys], len(keys), SPEC.name, (0.004, 0.05, 0.2)[number % 3])
         found.append(BloomFilter.open(folder / f"{number}", SPEC.name))
     return found
@@ -78,7 +78,7 @@ def test_it_is_what_the_document_of_its_format_says(portable_path: Path, snippet
     first, length, n_keys = (int.from_bytes(file.section("parts")[at : at + 8], "little") for at in (0, 8, 16))
     assert n_keys == file.header["n_keys"] and first % PAGE == 0
     blocks = file.data[first : first + length]
-    assert all(twin.may_contain(blocks, value) for value, _ in standalone.fingerprints(snippets[3]))
+    assert all(twin.may_contain(blocks, value) for value, _, _ in standalone.fingerprints(snippets[3]))
 
 
 def test_it_says_of_which_index_and_when(index: Index, portable: PortableFilter) -> None:

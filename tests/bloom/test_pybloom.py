@@ -50,7 +50,7 @@ def test_pybloom_live_and_the_stand_alone_file_find_what_the_index_finds(index: 
     corpus = read(exported)
     for text in snippets:
         found = standalone.fingerprints(text)
-        longest = standalone.longest_run([str(value) in corpus for value, _ in found], found, len(standalone.tokens(text)))
+        longest = standalone.longest_run([str(value) in corpus for value, _, _ in found], found, len(standalone.tokens(text)))
         assert (longest >= standalone.MIN_TOKENS) == index.membership(text).member
 
 
@@ -74,7 +74,7 @@ def test_an_import_answers_as_the_filter_that_was_imported(index: Index, exporte
     assert exported.read_bytes() == before and (info.layout, info.n_keys) == ("pybloom", corpus.count)
     with PortableFilter.open(tmp_path / "out") as opened:
         assert opened.verify() == []
-        values = [value for text in snippets for value, _ in standalone.fingerprints(text)]
+        values = [value for text in snippets for value, _, _ in standalone.fingerprints(text)]
         assert [opened.may_contain(value) for value in values] == [str(value) in corpus for value in values]
         assert [opened.membership(text).member for text in snippets] == [index.membership(text).member for text in snippets]
 

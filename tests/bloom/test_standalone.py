@@ -33,7 +33,8 @@ texts = st.lists(pieces, max_size=300).map("".join) | st.text(st.characters(), m
 def test_tokens_and_fingerprints_equal_the_kernels(text: str) -> None:
     found = tokenize(np.frombuffer(encode(text), np.uint8))
     prints = fingerprint_exact(found, SPEC.exact, capped=False)
-    assert standalone.fingerprints(text) == list(zip(prints.values.tolist(), prints.positions.tolist(), strict=True))
+    columns = (prints.values.tolist(), prints.positions.tolist(), prints.windows.tolist())
+    assert standalone.fingerprints(text) == list(zip(*columns, strict=True))
     spans = [(len(encode(text[:begin])), len(encode(text[:end]))) for begin, end in standalone.tokens(text)]
     assert spans == list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
 
@@ -56,27 +57,25 @@ def test_its_numbers_are_the_specs() -> None:
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 13)), max_size=40), st.integers(0, 12))
-def test_its_longest_run_is_that_of_membership(steps: list[tuple[bool, int]], rest: int) -> None:
-    hits = [hit for hit, _ in steps]
-    positions = [sum(step for _, step in steps[: i + 1]) for i in range(len(steps))]
-    n_tokens = (positions[-1] if positions else 0) + standalone.K + rest
-    found = membership.runs(hits, positions, n_tokens, standalone.K)
-    ours = standalone.longest_run(hits, [(0, position) for position in positions], n_tokens)
-    assert ours == max((run.reach for run in found), default=0)
+@given(texts, st.lists(st.booleans(), max_size=300))
+def test_its_longest_run_is_that_of_membership(text: str, outcomes: list[bool]) -> None:
+    found, n_tokens = standalone.fingerprints(text), len(standalone.tokens(text))
+    hits = [number < len(outcomes) and outcomes[number] for number in range(len(found))]
+    runs = membership.runs(hits, [at for _, at, _ in found], [window for _, _, window in found], n_tokens, SPEC.exact)
+    assert standalone.longest_run(hits, found, n_tokens) == max((run.reach for run in runs), default=0)
 
 
-def test_a_shared_run_of_33_tokens_has_two_hits_in_a_row_and_is_a_member_by_itself() -> None:
+def test_a_shared_run_of_33_tokens_is_a_member_by_itself_and_amid_other_code() -> None:
     chance = random.Random(7)
     for _ in range(400):
         words = [f"w{chance.randrange(9)}" for _ in range(400)]
-        corpus = {value for value, _ in standalone.fingerprints(" ".join(words))}
+        corpus = {value for value, _, _ in standalone.fingerprints(" ".join(words))}
         begin = chance.randrange(400 - standalone.MIN_TOKENS)
         cut = words[begin : begin + standalone.MIN_TOKENS]
-        amid = [f"x{i}" for i in range(chance.randrange(20))] + cut + ["y"] * chance.randrange(20)
-        for text, least in ((cut, standalone.MIN_TOKENS), (amid, 1)):
+        amid = [f"x{i}" for i in range(chance.randrange(40))] + cut + ["y"] * chance.randrange(40)
+        for text in (cut, amid):
             found = standalone.fingerprints(" ".join(text))
-            assert standalone.longest_run([value in corpus for value, _ in found], found, len(text)) >= least
+            assert standalone.longest_run([value in corpus for value, _, _ in found], found, len(text)) >= standalone.MIN_TOKENS
 
 
 def test_it_is_one_file_that_needs_the_standard_library_alone(tmp_path: Path) -> None:

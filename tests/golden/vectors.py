@@ -1,7 +1,8 @@
 """What must an implementation in another language get? Prints vectors.json from the naive twins: `python -m tests.golden.vectors`.
 
 64-bit values are hexadecimal strings, since many readers of JSON keep 53 bits; fingerprints have 48 and are numbers. Token offsets are
-code points. The `filter` holds every second exact fingerprint of the first case and all of the second.
+code points. A fingerprint is [value, code at which its k-gram begins, code at which the first window begins that it is the least of].
+The `filter` holds every second exact fingerprint of the first case and all of the second.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from indexer.bloom.membership import runs
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.text.keywords import KEYWORDS
 from tests.reference import bloom
-from tests.reference.fingerprints import fingerprints
+from tests.reference.fingerprints import Print, fingerprints
 from tests.reference.tokens import hashes, renamed, tokens
 
 TARGET = Path(__file__).with_name("vectors.json")
@@ -56,16 +57,16 @@ def _case(name: str, text: str, blocks: bytes) -> dict[str, Any]:
     exact, other = hashes(text), renamed(text, frozenset(KEYWORDS))
     prints = _prints(exact, SPEC.exact)
     hits = [bloom.may_contain(blocks, one.value) for one in prints]
-    found = runs(hits, [one.position for one in prints], len(exact), SPEC.exact.k)
+    found = runs(hits, [one.position for one in prints], [one.window for one in prints], len(exact), SPEC.exact)
     return {
         "name": name,
         "text": text,
         "tokens": [[token.start, token.end] for token in tokens(text)],
-        "exact": {"hashes": [f"{value:016x}" for value in exact], "fingerprints": [[one.value, one.position] for one in prints]},
+        "exact": {"hashes": [f"{value:016x}" for value in exact], "fingerprints": [as_list(one) for one in prints]},
         "renamed": {
             "codes": [f"{one.code:016x}" for one in other],
             "tokens": [one.token for one in other],
-            "fingerprints": [[one.value, one.position] for one in _prints([one.code for one in other], SPEC.renamed)],
+            "fingerprints": [as_list(one) for one in _prints([one.code for one in other], SPEC.renamed)],
         },
         "filter": {
             "bits": [bloom.bits_of(one.value, N_BLOCKS) for one in prints],
@@ -75,7 +76,12 @@ def _case(name: str, text: str, blocks: bytes) -> dict[str, Any]:
     }
 
 
-def _prints(codes: list[int], channel: Channel) -> list[Any]:
+def as_list(one: Print) -> list[int]:
+    """Value, the code at which its k-gram begins, the code at which its first window begins."""
+    return [one.value, one.position, one.window]
+
+
+def _prints(codes: list[int], channel: Channel) -> list[Print]:
     return fingerprints(codes, channel.k, channel.window, channel.reach, renamed=channel.renamed, capped=False)
 
 

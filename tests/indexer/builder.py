@@ -25,7 +25,11 @@ EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtr
 def generation_rows(generation: int) -> list[dict[str, Any]]:
     """Some documents, all of them of this generation alone."""
     return [
-        {"content": "\n".join(f"value_{generation}_{doc}_{i} = make({i} * {doc}, other={i})" for i in range(60)), "repository": f"o/r{doc}", "path": "a.py"}
+        {
+            "content": "\n".join(f"value_{generation}_{doc}_{i} = make({i} * {doc}, other={i})" for i in range(60)),
+            "repository": f"o/r{doc}",
+            "path": "a.py",
+        }
         for doc in range(40)
     ]
 

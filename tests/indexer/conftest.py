@@ -16,7 +16,9 @@ from indexer.corpus import conform
 from indexer.index import Index
 
 # Installed by the extras that `make test` installs; pip carries copies of some of the others, which makes copies of files.
-CORPUS = "anyio click fastapi h11 httpcore httpx hypothesis idna jinja2 packaging pip pluggy pydantic pytest rich starlette tqdm typer uvicorn".split()
+CORPUS = (
+    "anyio click fastapi h11 httpcore httpx hypothesis idna jinja2 packaging pip pluggy pydantic pytest rich starlette tqdm typer uvicorn"
+).split()
 BATCH_ROWS = 128
 
 

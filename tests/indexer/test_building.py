@@ -173,7 +173,7 @@ def small_disk(tmp_path: Path, missing: Callable[[str, str], NoReturn]) -> Itera
     """A file system of 8 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True, check=False).returncode:
         missing("the right to mount a small file system", "sudo make test")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
@@ -223,7 +223,7 @@ except WherefromError as error:
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, env=environment)
+    return subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
 def test_a_file_size_limit_is_out_of_space_too(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ STRANGE = {
     "NUL bytes": "a\x00b = \x00\x00 c(\x00)\n" * 500,
     "every plane": EVERY_PLANE,
     "line ends of all kinds": "a = 1\r\nb = 2\rc = 3\n\r\n" * 3000,
-    "unclosed quotes": "x = 'abc\n\"\"\"\n`" * 4000,
+    "unclosed quotes": 'x = \'abc\n"""\n`' * 4000,
 }
 
 
@@ -275,7 +275,9 @@ STRANGE = {
 def test_a_strange_document_is_stored_and_given_back(tmp_path: Path, name: str) -> None:
     plain = "def plain(one, two):\n    return [one * two for three in range(one) if three != two and four(three)]\n" * 3
     contents = [plain, STRANGE[name], plain.replace("one", "uno")]
-    index = build(tmp_path / "strange.index", [{"content": c, "repository": f"o/r{i}", "path": "f"} for i, c in enumerate(contents)], full_text=True)
+    index = build(
+        tmp_path / "strange.index", [{"content": c, "repository": f"o/r{i}", "path": "f"} for i, c in enumerate(contents)], full_text=True
+    )
     assert index.verify().problems == ()
     segment = index._snapshot.segments[0]
     assert [index.document(segment.row(doc)["document_id"]).content for doc in range(3)] == contents
@@ -307,7 +309,10 @@ def test_the_same_document_twice_is_found_and_read(tmp_path: Path) -> None:
 def test_few_fingerprints_among_many_tokens(tmp_path: Path) -> None:
     """Positions grow with the tokens, the directory with the fingerprints: neither may cut the other short."""
     text = "def f(alpha, beta):\n    return alpha * beta + gamma(delta, epsilon) - zeta[eta] ** theta // iota\n"
-    index = build(tmp_path / "sparse.index", [{"content": "x " * 8_600_000, "repository": "o/a", "path": "a"}, {"content": text, "repository": "o/b", "path": "b"}])
+    index = build(
+        tmp_path / "sparse.index",
+        [{"content": "x " * 8_600_000, "repository": "o/a", "path": "a"}, {"content": text, "repository": "o/b", "path": "b"}],
+    )
     assert [source.repository for source in index.attribute(text).sources] == ["o/b"]
 
 
@@ -321,7 +326,13 @@ def test_a_row_without_its_place_is_refused_by_name(tmp_path: Path, column: str)
 
 def test_a_low_limit_of_open_files_is_enough_or_said(tmp_path: Path) -> None:
     """macOS gives a process 256 by default."""
-    code = "import resource,sys;resource.setrlimit(resource.RLIMIT_NOFILE,(256,256));from pathlib import Path;from tests.indexer import builder\nbuilder.build_generation(Path(sys.argv[1]),1)"
+    code = """
+import resource, sys
+from pathlib import Path
+from tests.indexer import builder
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+builder.build_generation(Path(sys.argv[1]), 1)
+"""
     done = python(code, str(tmp_path / "few.index"))
     assert done.returncode == 0, done.stderr[-300:]
     assert_answers(tmp_path / "few.index", 1)

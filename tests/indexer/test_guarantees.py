@@ -5,6 +5,7 @@ TEST_RUNS=10000 sets how many runs are cut (1,500 otherwise).
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ def cuts(real: RealIndex, seed: int, runs: int, least: int, *, reflow: bool) -> 
 def reflowed(chance: random.Random, text: str, some: list[evidence.Token]) -> str:
     """The same tokens with other white space: all of it changed, and some put in where there was none."""
     out = [some[0].text]
-    for before, token in zip(some, some[1:], strict=False):
+    for before, token in itertools.pairwise(some):
         apart = before.end < token.start
         out += [chance.choice(GAPS) if apart or chance.random() < 0.2 else "", token.text]
     return "".join(out)

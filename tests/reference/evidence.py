@@ -5,6 +5,7 @@ Knows the answer and the documents' texts only, never how the engine came to the
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,9 +59,9 @@ def places(query: Text, begin: int, end: int, document: Text, match: Match) -> l
     found = []
     for at, line in enumerate(document.first_lines):
         last = at + len(wanted) - 1
-        if line == match.start_line and last < len(document.words) and document.first_lines[last] == match.end_line:
-            if document.words[at : last + 1] == wanted:
-                found.append(at)
+        fits = line == match.start_line and last < len(document.words) and document.first_lines[last] == match.end_line
+        if fits and document.words[at : last + 1] == wanted:
+            found.append(at)
     return found
 
 
@@ -111,7 +112,7 @@ def faults(answer: Attribution, text: str, contents: Mapping[str, str], keywords
     query = read(text)
     found = []
     ordered = [(span.start, span.end) for span in answer.spans]
-    if any(later[0] < earlier[1] for earlier, later in zip(ordered, ordered[1:], strict=False)):
+    if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(ordered)):
         found.append(f"spans overlap or are out of order: {ordered}")
     for span, source, match in claims(answer):
         begin, end = token_range(query, span)

@@ -5,7 +5,7 @@ Follows FORMAT.md; plain integers modulo 2^64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.reference.tokens import MASK, mix64
 
@@ -16,12 +16,13 @@ MAX_POSITIONS = 4
 
 @dataclass(frozen=True)
 class Print:
-    """A 48-bit value, the code at which its k-gram begins, and the context bytes beside it."""
+    """A 48-bit value, the code at which its k-gram begins, the context bytes beside it, the first window that it is chosen in."""
 
     value: int
     position: int
     right: int
     left: int
+    window: int
 
 
 def distance_code(distance: int) -> int:
@@ -47,15 +48,16 @@ def kgram_hashes(codes: list[int], k: int, *, renamed: bool) -> list[int]:
     return [kgram_hash(parameterised(gram) if renamed else gram) for gram in grams]
 
 
-def winnow(hashes: list[int], window: int) -> list[int]:
-    """Positions chosen: the earlier choice stays while it is in the window and nothing smaller is; else the rightmost minimum."""
-    chosen: list[int] = []
+def winnow(hashes: list[int], window: int) -> list[tuple[int, int]]:
+    """(position chosen, where its first window begins): the earlier choice stays while it is in the window and nothing smaller is;
+    else the rightmost minimum."""
+    chosen: list[tuple[int, int]] = []
     for begin in range(max(1, len(hashes) - window + 1) if hashes else 0):
         seen = hashes[begin : begin + window]
         smallest = min(seen)
-        if chosen and chosen[-1] >= begin and hashes[chosen[-1]] == smallest:
+        if chosen and chosen[-1][0] >= begin and hashes[chosen[-1][0]] == smallest:
             continue
-        chosen.append(begin + max(i for i, value in enumerate(seen) if value == smallest))
+        chosen.append((begin + max(i for i, value in enumerate(seen) if value == smallest), begin))
     return chosen
 
 
@@ -65,22 +67,24 @@ def value_of(kgram: int) -> int:
 
 
 def context(codes: list[int], begin: int, end: int, *, renamed: bool) -> int:
-    """One byte for codes [begin, end): 0 where they reach beyond the document, else 1..255; identifiers are all alike when renamed."""
+    """One byte for codes [begin, end): 0 where they reach beyond the document, else 1..254; identifiers are all alike when renamed."""
     if begin < 0 or end > len(codes):
         return 0
     h = 0
     for code in codes[begin:end]:
         h = (h ^ (1 if renamed and code & 1 else code)) * BASE & MASK
-    return 1 + mix64(h) % 255
+    return 1 + mix64(h) % 254
 
 
 def fingerprints(codes: list[int], k: int, window: int, reach: int, *, renamed: bool, capped: bool) -> list[Print]:
     grams = kgram_hashes(codes, k, renamed=renamed)
     out: list[Print] = []
-    for i in winnow(grams, window):
+    for i, first in winnow(grams, window):
         value = value_of(grams[i])
-        if capped and sum(one.value == value for one in out) == MAX_POSITIONS:
+        same = [n for n, one in enumerate(out) if one.value == value]
+        if capped and len(same) == MAX_POSITIONS:  # the last one kept says that there are more
+            out[same[-1]] = replace(out[same[-1]], right=255, left=255)
             continue
         right = context(codes, i + k, i + k + reach, renamed=renamed)
-        out.append(Print(value, i, right, context(codes, i - reach, i, renamed=renamed)))
+        out.append(Print(value, i, right, context(codes, i - reach, i, renamed=renamed), first))
     return out

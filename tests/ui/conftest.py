@@ -46,11 +46,9 @@ class Served:
 @pytest.fixture(scope="session")
 def page_rows(small_corpus: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The shared corpus, one of its files once more under another licence, and a file that would like to be markup."""
-    original = row_at(small_corpus, "click/formatting.py")
+    original = row_at(small_corpus, "packaging/utils.py")
     copy = (
-        original
-        | {"repository": "somebody/copies", "path": "vendored/formatting.py", "commit": "a" * 40}
-        | _license("GPL-3.0-only", "copyleft")
+        original | {"repository": "somebody/copies", "path": "vendored/utils.py", "commit": "a" * 40} | _license("GPL-3.0-only", "copyleft")
     )
     hostile = {"content": HOSTILE_CONTENT, "repository": "evil/<b>repository</b>", "path": HOSTILE_PATH, "language": "JavaScript"}
     licensed = [row | _license(row["license_expression"], "permissive") if row["license_expression"] else row for row in small_corpus]
@@ -93,13 +91,13 @@ def _function(rows: list[dict[str, Any]], path: str, name: str) -> Function:
 @pytest.fixture(scope="session")
 def function(page_rows: list[dict[str, Any]]) -> Function:
     """A function that stands in one file only."""
-    return _function(page_rows, "click/_termui_impl.py", "format_progress_line")
+    return _function(page_rows, "packaging/tags.py", "_mac_binary_formats")
 
 
 @pytest.fixture(scope="session")
 def copied_function(page_rows: list[dict[str, Any]]) -> Function:
     """A function that stands in two repositories, under licences that do not agree."""
-    return _function(page_rows, "click/formatting.py", "wrap_text")
+    return _function(page_rows, "packaging/utils.py", "is_normalized_name")
 
 
 @pytest.fixture(scope="session")

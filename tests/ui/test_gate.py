@@ -94,11 +94,37 @@ def test_the_api_stands_beside_the_page(http: httpx.Client) -> None:
     assert http.head("/").status_code == 200
 
 
-@pytest.mark.parametrize("body", ['"\\ud800 = \\udfff\\u0000"', "null", "5", '""'])
+@pytest.mark.parametrize("body", ['"\\ud800 = \\udfff\\u0000"', "null", '""'])
 def test_strange_texts_are_answered(http: httpx.Client, trace_event: int, body: str) -> None:
     answer = ask(http, trace_event, body)
     assert answer.status_code == 200
     assert "wf-status" in answer.json()["data"][0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"data": ["MARK"], "fn_index": 99}',
+        '{"data": ["MARK", "MARK"], "fn_index": EVENT}',
+        '{"data": [], "fn_index": EVENT}',
+        '{"data": "MARK", "fn_index": EVENT}',
+        '{"data": [{"path": "MARK", "meta": {"_type": "gradio.FileData"}}], "fn_index": EVENT}',
+        '{"data": ["MARK"], "fn_index": EVENT, "batched": true}',
+        '{"data": ["MARK"], "fn_index": true}',
+        '{"data": ["MARK"',
+        '["MARK"]',
+        "[" * 100_000,
+    ],
+)
+def test_what_the_page_would_not_ask_is_refused_without_a_trace(http: httpx.Client, trace_event: int, served: Any, body: str) -> None:
+    marker = "wombat_in_a_malformed_request"
+    content = body.replace("MARK", marker).replace("EVENT", str(trace_event))
+    answer = http.post("/gradio_api/run/predict", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/invalid-request"
+    log = served.output.with_suffix(".err").read_text()
+    assert marker not in log + answer.text
+    assert "Traceback" not in log
 
 
 def test_nobodys_code_is_logged_or_left_on_disk(http: httpx.Client, trace_event: int, served: Any) -> None:

@@ -33,6 +33,7 @@ from indexer.text.words import WordStreams, analyze, lower
 MAX_TOTAL = 10_000  # totals are exact up to here
 MAX_FACET_VALUES = 100
 FACETS: tuple[FieldName, ...] = ("language", "license", "owner")
+_SMALL_HEAP = 15_000_000  # the least that tantivy takes
 _KEYWORD = "wherefrom_keyword"  # the whole value, lower case
 
 
@@ -97,6 +98,23 @@ class FullTextWriter:
             self._writer.wait_merging_threads()
         del self._writer, self._index
         fulltext_files.seal(self._folder)
+
+
+def without(folder: Path, new: Path, documents: NDArray[np.int64]) -> None:
+    """Makes `new` the full-text index of a segment less some documents, by number; `folder` stays as it is and shares its files.
+
+    tantivy notes the removed documents in a bitmap, so that searching costs no more. Raises OutOfSpace, IndexCorrupt.
+    """
+    known = fulltext_files.share(folder, new)
+    with fulltext_files.reading(folder), fulltext_files.writing(new):
+        index = tantivy.Index.open(str(new))
+        _register_keyword(index)
+        writer = index.writer(_SMALL_HEAP, 1)
+        writer.delete_documents_by_query(Query.term_set_query(index.schema, "doc", documents.tolist()))
+        writer.commit()
+        writer.wait_merging_threads()
+    del writer, index
+    fulltext_files.seal(new, {name: entry for name, entry in known.items() if (new / name).is_file()})
 
 
 class FullText:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,18 @@ _REMEDY = "restore it, or build the index again"
 _LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")
 
 
-def seal(folder: Path) -> None:
-    """Writes files.json with size and CRC-32 of every file, removes locks, and syncs files and folder to disk."""
+def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """Writes files.json with size and CRC-32 of every file, removes locks, and syncs files and folder to disk.
+
+    `known` are entries of files that stay what they were: they are not read again, so that damage to them is not sealed in.
+    """
     for name in _LOCKS:
         (folder / name).unlink(missing_ok=True)
     with writing(folder):
-        files = {}
+        files = dict(known or {})
         for file in sorted(folder.iterdir()):
+            if file.name in files:
+                continue
             file.chmod(0o644)  # tantivy makes its meta files readable for their owner alone
             files[file.name] = {"bytes": file.stat().st_size, "crc32": _crc32(file)}
             _sync(file)
@@ -40,6 +46,28 @@ def seal(folder: Path) -> None:
         _sync(part)
         part.rename(folder / FILES)
         _sync(folder)
+
+
+def share(folder: Path, new: Path) -> dict[str, dict[str, Any]]:
+    """Puts the files of a sealed folder into a new one too, by links where the file system has them; returns the entries of those
+    that tantivy never changes."""
+    listed = _listed(folder)
+    with writing(new):
+        new.mkdir()
+        for name in listed:
+            if _is_rewritten(name):
+                shutil.copyfile(folder / name, new / name)
+                continue
+            try:
+                os.link(folder / name, new / name)
+            except OSError:
+                shutil.copyfile(folder / name, new / name)
+                _sync(new / name)
+    return {name: entry for name, entry in listed.items() if not _is_rewritten(name)}
+
+
+def _is_rewritten(name: str) -> bool:
+    return name.endswith(".json")
 
 
 def check_sizes(folder: Path) -> None:

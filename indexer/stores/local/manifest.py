@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ KIND = "wherefrom-index"
 
 @dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """The files of one segment, relative to the index folder; `text` is the full-text folder, None where it was left out."""
+    """The files of one segment, relative to the index folder; `text` is the full-text folder, None where it was left out;
+    `removed` its tombstones, None where it has none."""
 
     segment: str
     filter: str
     text: str | None
+    removed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Manifest:
 
     def names(self) -> set[str]:
         """Every file and folder of this generation."""
-        files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text) if name}
+        files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text, entry.removed) if name}
         return files | set(self.repositories) | {MANIFEST}
 
 
@@ -105,6 +107,22 @@ def remove_leftovers(folder: Path, keep: set[str]) -> None:
 
 
 @contextmanager
+def next_generation(folder: Path) -> Iterator[Manifest]:
+    """The right to write to an existing index, with the manifest that is to be replaced.
+
+    At the end, however it comes, what the folder's manifest does not name is removed. Raises as Manifest.read does, IndexLocked.
+    """
+    Manifest.read(folder)  # before the lock, which would make the folder
+    with write_lock(folder):
+        current = Manifest.read(folder)
+        remove_leftovers(folder, current.names())
+        try:
+            yield current
+        finally:
+            remove_leftovers(folder, Manifest.read(folder).names())
+
+
+@contextmanager
 def write_lock(folder: Path) -> Iterator[None]:
     """The right to write to an index; the kernel gives it back when the process ends, however it ends. Raises IndexLocked."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,3 +132,13 @@ def write_lock(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise IndexLocked(f"{folder}: another process is writing to this index; wait for it to finish") from None
         yield
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder; what a writer removes meanwhile does not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
+    return total

@@ -7,12 +7,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from indexer.answers import FacetCount, Hit, Partial, Repository, RepositoryPage, SearchPage
-from indexer.corpus import REPOSITORIES_SCHEMA
 from indexer.errors import InputError
 from indexer.query.highlight import snippets
 from indexer.query.match import matches_literals
@@ -20,6 +17,7 @@ from indexer.query.parse import parse
 from indexer.query.tree import FieldName, Node, has_literals
 from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FACETS, MAX_TOTAL, TextHits
+from indexer.stores.local.repositories import live_table
 from indexer.stores.local.snapshot import Snapshot
 
 MOST_HITS = 100  # of one page
@@ -98,15 +96,15 @@ def _facets(found: list[TextHits]) -> dict[str, tuple[FacetCount, ...]]:
     for page in found:
         for name, counts in page.facets.items():
             totals.setdefault(name, Counter()).update({facet.value: facet.count for facet in counts})
-    return {name: tuple(FacetCount(value, n) for value, n in counter.most_common(20)) for name, counter in totals.items()}
+    ranked = {name: sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:20] for name, counter in totals.items()}
+    return {name: tuple(FacetCount(value, n) for value, n in items) for name, items in ranked.items()}
 
 
 def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: str | None) -> RepositoryPage:
     """Repositories in alphabetical order; `owner` matches regardless of case."""
     if limit < 1:
         raise InputError(f"limit is {limit}; it takes 1 or more")
-    tables = [pq.read_table(snapshot.folder / name, columns=_REPOSITORY_COLUMNS) for name in snapshot.manifest.repositories]
-    table = pa.concat_tables(tables) if tables else REPOSITORIES_SCHEMA.empty_table()
+    table = live_table(snapshot.tables, snapshot.removed_repositories(), _REPOSITORY_COLUMNS)
     if owner is not None:
         table = table.filter(pc.equal(pc.utf8_lower(table["owner"]), owner.lower()))
     table = table.sort_by("repository")

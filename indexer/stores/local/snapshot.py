@@ -1,19 +1,28 @@
-"""What is one generation of an index folder, opened? Its segments, filters, full-text indexes and the table of repositories."""
+"""What is one generation of an index folder, opened? Its segments, filters, full-text indexes and the tables of repositories."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import mmap
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 from indexer.answers import Verification
 from indexer.bloom.filter import BloomFilter
-from indexer.errors import IndexNotFound
+from indexer.bloom.membership import rate_of
+from indexer.errors import IndexCorrupt, IndexNotFound
 from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import Fingerprints
 from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FullText
-from indexer.stores.local.manifest import Manifest
+from indexer.stores.local.manifest import Manifest, folder_bytes
+
+MOST_ATTEMPTS = 100  # to open a generation while later ones are written
 
 
 @dataclass(frozen=True)
@@ -25,24 +34,65 @@ class Snapshot:
     segments: tuple[Segment, ...]
     filters: tuple[BloomFilter, ...]
     texts: tuple[FullText, ...]
+    tables: tuple[pa.Buffer, ...]
 
     @classmethod
     def open(cls, folder: Path) -> Snapshot:
         """Maps every file of the current generation. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch. O(segments)."""
-        for attempt in (1, 2, 3):
+        for attempt in range(1, MOST_ATTEMPTS + 1):
             manifest = Manifest.read(folder)
             try:
-                return cls(
-                    folder,
-                    manifest,
-                    tuple(Segment.open(folder / files.segment) for files in manifest.segments),
-                    tuple(BloomFilter.open(folder / files.filter, SPEC.name) for files in manifest.segments),
-                    tuple(FullText.open(folder / files.text) for files in manifest.segments if files.text),
-                )
-            except IndexNotFound:  # a writer may have swapped the generation between the manifest and its files
-                if attempt == 3 or Manifest.read(folder) == manifest:
+                return cls._of(folder, manifest)
+            except (IndexNotFound, IndexCorrupt):  # a writer may have swapped the generation between the manifest and its files
+                if attempt == MOST_ATTEMPTS or Manifest.read(folder) == manifest:
                     raise
         raise AssertionError
+
+    @classmethod
+    def _of(cls, folder: Path, manifest: Manifest) -> Snapshot:
+        return cls(
+            folder,
+            manifest,
+            tuple(Segment.open(folder / files.segment, folder / files.removed if files.removed else None) for files in manifest.segments),
+            tuple(BloomFilter.open(folder / files.filter, SPEC.name) for files in manifest.segments),
+            tuple(FullText.open(folder / files.text) for files in manifest.segments if files.text),
+            tuple(_mapped(folder / name) for name in manifest.repositories),
+        )
+
+    @property
+    def has_tombstones(self) -> bool:
+        """Whether documents were removed that the filters still know."""
+        return any(segment.removed is not None for segment in self.segments)
+
+    def has_fingerprints(self, prints: Fingerprints) -> NDArray[np.bool_]:
+        """For each fingerprint of the exact channel, whether the corpus may hold it: as the filters say, and where documents of a
+        segment were removed, which its filter cannot forget, as its postings say."""
+        values = prints.values
+        hits = np.zeros(len(values), np.bool_)
+        for segment, bloom in zip(self.segments, self.filters, strict=True):
+            positive = bloom.may_contain(values)
+            if segment.removed is not None:
+                unsure = np.flatnonzero(positive & ~hits)
+                positive[unsure] = segment.holds(SPEC.exact, prints.keys[unsure])
+            hits |= positive
+        return hits
+
+    @property
+    def false_positive_rate(self) -> float:
+        """The chance that `has_fingerprints` is true of one that the corpus does not hold."""
+        rates = (
+            bloom.false_positive_rate if segment.removed is None else bloom.n_keys / 2**48
+            for segment, bloom in zip(self.segments, self.filters, strict=True)
+        )
+        return rate_of(rates)
+
+    def removed_repositories(self, segments: Sequence[Segment] | None = None) -> dict[str, int]:
+        """How many documents of each repository some segments (all of them where none are named) store but count as removed."""
+        totals: dict[str, int] = {}
+        for segment in self.segments if segments is None else segments:
+            for name, count in (segment.removed.repositories() if segment.removed else {}).items():
+                totals[name] = totals.get(name, 0) + count
+        return totals
 
     def describe(self) -> dict[str, Any]:
         """Counts, and bytes of each part beside the bytes of text they stand for."""
@@ -52,20 +102,21 @@ class Snapshot:
                 part = name.partition(".")[0]
                 parts[part] = parts.get(part, 0) + length
             parts["filter"] = parts.get("filter", 0) + bloom.file.header["size"]
-        parts["full_text"] = sum(
-            path.stat().st_size for files in self.manifest.segments if files.text for path in _files(self.folder / files.text)
-        )
+            if segment.removed is not None:
+                parts["tombstones"] = parts.get("tombstones", 0) + segment.removed.file.header["size"]
+        parts["full_text"] = sum(folder_bytes(self.folder / files.text) for files in self.manifest.segments if files.text)
         return {
             "location": str(self.folder),
             **asdict(self.manifest.info),
             "segments": len(self.segments),
+            "removed_documents": sum(segment.documents - segment.live_documents for segment in self.segments),
             "tokens": sum(segment.tokens for segment in self.segments),
             "text_bytes": sum(segment.text_bytes for segment in self.segments),
             "fingerprints": {
                 name: sum(segment.file.header["channels"][name]["entries"] for segment in self.segments) for name in ("exact", "renamed")
             },
             "false_positive_rate": max((bloom.false_positive_rate for bloom in self.filters), default=0.0),
-            "index_bytes": sum(path.stat().st_size for path in _files(self.folder)),
+            "index_bytes": folder_bytes(self.folder),
             "parts": parts,
         }
 
@@ -73,14 +124,34 @@ class Snapshot:
         """Reads every byte of every file and compares it with its checksum."""
         problems: list[str] = []
         size = 0
-        for file in (*(segment.file for segment in self.segments), *(bloom.file for bloom in self.filters)):
+        tombstones = (segment.removed.file for segment in self.segments if segment.removed)
+        for file in (*(segment.file for segment in self.segments), *(bloom.file for bloom in self.filters), *tombstones):
             problems += file.verify(progress)
             size += file.header["size"]
         for files, text in zip((files for files in self.manifest.segments if files.text), self.texts, strict=True):
-            problems += text.verify()
-            size += sum(path.stat().st_size for path in _files(self.folder / str(files.text)))
+            problems += self._verify_text(text)
+            size += folder_bytes(self.folder / str(files.text))
         return Verification(len(self.manifest.names()), size, self.manifest.info.documents, tuple(problems))
 
+    def _verify_text(self, text: FullText) -> list[str]:
+        """The only files that are read by name and not as they were opened: a later generation may have removed them."""
+        try:
+            problems = text.verify()
+        except IndexCorrupt:
+            if Manifest.read(self.folder) == self.manifest:
+                raise
+            problems = ["missing"]
+        if problems and Manifest.read(self.folder) != self.manifest:
+            return [f"{self.folder}: generation {self.manifest.info.generation} was replaced while it was being read; verify again"]
+        return problems
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+def _mapped(path: Path) -> pa.Buffer:
+    """A file's bytes, which stay readable when a later generation removes the file."""
+    try:
+        with open(path, "rb") as file:
+            return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError as error:
+        raise IndexNotFound(f"{path}: this part of the index is missing; rebuild it with wherefrom index") from error
+    except ValueError as error:  # an empty file cannot be mapped
+        raise IndexCorrupt(f"{path}: empty; rebuild the index with wherefrom index") from error

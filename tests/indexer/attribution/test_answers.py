@@ -17,7 +17,7 @@ import pytest
 from indexer.answers import OFFSET_UNITS, Attribution, OffsetUnit
 from indexer.index import Index
 from indexer.text.keywords import KEYWORDS
-from tests.indexer.conftest import RealIndex
+from tests.indexer.conftest import RealIndex, build
 from tests.reference import evidence
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -77,8 +77,10 @@ FUNCTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("repository", "path", "name", "lines"), FUNCTIONS, ids=lambda value: str(value))
-def test_a_function_reindented_without_blank_lines_comes_back_first(real: RealIndex, repository: str, path: str, name: str, lines: int) -> None:
+@pytest.mark.parametrize(("repository", "path", "name", "lines"), FUNCTIONS, ids=str)
+def test_a_function_reindented_without_blank_lines_comes_back_first(
+    real: RealIndex, repository: str, path: str, name: str, lines: int
+) -> None:
     row = row_of(real, repository, path)
     code, line = function_of(row["content"], name, lines)
     moved = textwrap.indent(textwrap.dedent("\n".join(piece for piece in code.splitlines() if piece.strip())), "\t\t")
@@ -91,8 +93,10 @@ def test_a_function_reindented_without_blank_lines_comes_back_first(real: RealIn
     assert len(answer.spans) == 1 and answer.spans[0].significant and answer.coverage == 1.0
 
 
-@pytest.mark.parametrize(("repository", "path", "name", "lines"), FUNCTIONS, ids=lambda value: str(value))
-def test_two_lines_changed_in_the_middle_are_one_source_with_two_spans(real: RealIndex, repository: str, path: str, name: str, lines: int) -> None:
+@pytest.mark.parametrize(("repository", "path", "name", "lines"), FUNCTIONS, ids=str)
+def test_two_lines_changed_in_the_middle_are_one_source_with_two_spans(
+    real: RealIndex, repository: str, path: str, name: str, lines: int
+) -> None:
     row = row_of(real, repository, path)
     code, line = function_of(row["content"], name, 24)
     pieces = code.splitlines()
@@ -121,8 +125,8 @@ def test_too_few_tokens_are_said_to_be_too_few(real: RealIndex, text: str) -> No
 
 def renamed_carrier() -> tuple[str, dict[str, str]]:
     """The carrier with other names, and what they were."""
-    names = {"Harbour": "Depot", "berths": "slots", "moor": "park", "ship": "van", "draught": "height", "tide": "limit", "berth": "slot", "ships": "vans",
-             "other": "parked", "place": "bay", "sail": "leave", "free": "open_slots"}  # fmt: skip
+    names = {"Harbour": "Depot", "berths": "slots", "moor": "park", "ship": "van", "draught": "height", "tide": "limit", "berth": "slot",
+             "ships": "vans", "other": "parked", "place": "bay", "sail": "leave", "free": "open_slots"}  # fmt: skip
     return re.sub(r"\b\w+\b", lambda match: names.get(match[0], match[0]), CARRIER.split('"""Ships by berth."""')[1]), names
 
 
@@ -153,21 +157,31 @@ def test_kinds_asked_for_are_the_only_ones(index_of: Callable[..., Index]) -> No
     assert {span.kind for span in index.attribute(CARRIER, kinds=["exact"]).spans} == {"exact"}
 
 
+@pytest.fixture(scope="module")
+def carrier(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """An index of the carrier alone."""
+    return build(tmp_path_factory.mktemp("carrier") / "carrier.index", [{"content": CARRIER, "repository": "o/r", "path": "harbour.py"}])
+
+
 @pytest.mark.parametrize("unit", OFFSET_UNITS)
 @pytest.mark.parametrize("before", ["", "# 😀 é\r\n", "\ufeff# \u00a0中\r", "x = '\ud83d'\n", "# \ud83d\ude00 pair\n", "\x00\n"])
-def test_offsets_are_counted_in_the_unit_asked_for(index_of: Callable[..., Index], unit: OffsetUnit, before: str) -> None:
+def test_offsets_are_counted_in_the_unit_asked_for(carrier: Index, unit: OffsetUnit, before: str) -> None:
     text = before + CARRIER + "# 🏴 after\n"
-    answer = index_of([CARRIER]).attribute(text, offset_unit=unit)
+    answer = carrier.attribute(text, offset_unit=unit)
     span = answer.spans[0]
     assert answer.offset_unit == unit
 
     def units(part: str) -> int:
-        return len(part) if unit == "utf-32" else len(part.encode("utf-16-le" if unit == "utf-16" else unit, "surrogatepass")) // (1 + (unit == "utf-16"))
+        return (
+            len(part)
+            if unit == "utf-32"
+            else len(part.encode("utf-16-le" if unit == "utf-16" else unit, "surrogatepass")) // (1 + (unit == "utf-16"))
+        )
 
     assert (span.start, span.end) == (units(before), units(before + CARRIER.rstrip()))
     first = before.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
     assert (span.start_line, span.end_line) == (first, first + CARRIER.count("\n") - 1)
-    member = index_of([CARRIER]).membership(text, offset_unit=unit)
+    member = carrier.membership(text, offset_unit=unit)
     assert member.member and member.spans[0].start >= span.start and member.spans[0].end <= span.end
 
 
@@ -201,10 +215,14 @@ def shown(answer: Attribution, text: str) -> str:
     lines = [f"{answer.status}, {answer.tokens} tokens, coverage {answer.coverage:.2f}"]
     for i, span in enumerate(answer.spans):
         common = f"{span.files} files, {span.repositories} repositories"
-        lines.append(f"span {i}: lines {span.start_line}-{span.end_line}, {span.tokens} tokens, {span.kind}, {common}, sources {list(span.sources)}")
+        lines.append(
+            f"span {i}: lines {span.start_line}-{span.end_line}, {span.tokens} tokens, {span.kind}, {common}, sources {list(span.sources)}"
+        )
         lines += [f"  | {line}" for line in text[span.start : span.end].splitlines()]
     for source in answer.sources:
-        lines.append(f"{source.repository} {source.path}:{source.start_line}-{source.end_line} {source.kind}, similarity {source.similarity:.2f}")
+        lines.append(
+            f"{source.repository} {source.path}:{source.start_line}-{source.end_line} {source.kind}, similarity {source.similarity:.2f}"
+        )
         for match in source.matches:
             names = "" if match.names is None else f" {match.names}"
             lines.append(f"  span {match.span} at {match.start_line}-{match.end_line} {match.kind}{names}")
@@ -213,7 +231,10 @@ def shown(answer: Attribution, text: str) -> str:
 
 
 def edited() -> str:
-    return CARRIER.replace("        berth = self.free.pop(0)\n        self.ships[ship] = berth\n", "        quay = self.pick(draught, 3)\n        quay.take(ship, tide)\n")
+    return CARRIER.replace(
+        "        berth = self.free.pop(0)\n        self.ships[ship] = berth\n",
+        "        quay = self.pick(draught, 3)\n        quay.take(ship, tide)\n",
+    )
 
 
 GOLDENS: dict[str, Callable[[], str]] = {
@@ -222,7 +243,7 @@ GOLDENS: dict[str, Callable[[], str]] = {
     "edited": edited,
     "renamed": lambda: renamed_carrier()[0],
     "inside other code": lambda: OWN.replace("    buckets = {}\n", "    buckets = {}\n" + CARRIER.split("\n\n")[2] + "\n"),
-    "two sources": lambda: CARRIER.split("\n\n")[2] + "\n\n" + OWN.split("    buckets")[0],
+    "two sources": lambda: CARRIER.split("\n\n")[2] + "\n\n" + OWN.split("    buckets", maxsplit=1)[0],
 }
 
 

@@ -27,7 +27,9 @@ HURTFUL: dict[str, Callable[[RealIndex], str]] = {
     "deep nesting": lambda real: "[" * 200_000 + "]" * 200_000,
     "one token of 5 MB": lambda real: "x" * 5_000_000,
     "every file's first lines": lambda real: "\n".join("\n".join(row["content"].splitlines()[:12]) for row in real.rows),
-    "a licence header a thousand times": lambda real: "\n".join(row["content"][:800] for row in real.rows if "Mozilla" in row["content"][:800]) * 8,
+    "a licence header a thousand times": lambda real: (
+        "\n".join(row["content"][:800] for row in real.rows if "Mozilla" in row["content"][:800]) * 8
+    ),
     "unclosed quotes": lambda real: "x = 'a\\" * 300_000,
 }
 

@@ -90,7 +90,9 @@ def foreign_texts(n: int, words: int) -> list[str]:
     return [" ".join(f"w{value:x}" for value in chance.integers(0, 1 << 60, words)) for _ in range(n)]
 
 
-@pytest.mark.parametrize(("crowded", "words", "min_tokens"), [(0.1, 200, 33), (0.2, 120, 33), (0.2, 200, 45), (0.1, 60, 20)], indirect=["crowded"])
+@pytest.mark.parametrize(
+    ("crowded", "words", "min_tokens"), [(0.1, 200, 33), (0.2, 120, 33), (0.2, 200, 45), (0.1, 60, 20)], indirect=["crowded"]
+)
 def test_a_whole_answer_is_wrong_as_often_as_it_says(crowded: Crowded, words: int, min_tokens: int) -> None:
     """Texts never inserted: how many are called members, and how many the answers say would be."""
     answers: list[Membership] = [crowded.index.membership(text, min_tokens=min_tokens) for text in foreign_texts(3000, words)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from unittest import mock
 
@@ -46,9 +47,12 @@ def test_rolling_hashes_equal_hashes_from_nothing(channel: Channel, codes: list[
 @example([3] * 30, 13)
 @example([5, 4, 3, 2, 1, 1, 2, 3], 3)
 def test_winnowing_equals_its_twin(hashes: list[int], window: int) -> None:
-    out = np.empty(len(hashes) + 1, np.int64)
-    n = kernels.winnow(array(hashes), len(hashes), window, out)
-    assert out[:n].tolist() == twin.winnow(hashes, window)
+    out, windows = np.empty(len(hashes) + 1, np.int64), np.empty(len(hashes) + 1, np.int64)
+    n = kernels.winnow(array(hashes), len(hashes), window, out, windows)
+    assert list(zip(out[:n].tolist(), windows[:n].tolist(), strict=True)) == twin.winnow(hashes, window)
+    for begin in range(max(1, len(hashes) - window + 1) if hashes else 0):
+        chosen = int(out[:n][np.searchsorted(windows[:n], begin, "right") - 1])
+        assert begin <= chosen < begin + window and hashes[chosen] == min(hashes[begin : begin + window])
 
 
 def run_kernel(documents: list[list[int]], channel: Channel, *, capped: bool) -> Fingerprints:
@@ -56,18 +60,21 @@ def run_kernel(documents: list[list[int]], channel: Channel, *, capped: bool) ->
     codes, offsets = array([code for codes in documents for code in codes]), np.cumsum([0, *map(len, documents)]).astype(np.int64)
     longest = max(map(len, documents), default=0)
     keys, positions, out = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(offsets), np.int64)
-    scratch, chosen, table = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.zeros(1 << 10, np.uint64)
+    windows, chosen_windows = np.empty(len(codes), np.int64), np.empty(longest, np.int64)
+    scratch, chosen = np.empty(longest, np.uint64), np.empty(longest, np.int64)
+    table, last = np.zeros(1 << 10, np.uint64), np.empty(1 << 10, np.int64)
     n = kernels.fingerprint(
-        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, table, keys, positions, out
-    )
-    return Fingerprints(keys[:n], positions[:n], positions[:n], out)
+        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
+        table, last, keys, positions, windows, out,
+    )  # fmt: skip
+    return Fingerprints(keys[:n], positions[:n], positions[:n], windows[:n], out)
 
 
 def as_twins(found: Fingerprints, document: int, first_code: int) -> list[twin.Print]:
     first, last = found.offsets[document : document + 2].tolist()
     return [
-        twin.Print(key >> 16, position - first_code, key >> 8 & 255, key & 255)
-        for key, position in zip(found.keys[first:last].tolist(), found.positions[first:last].tolist(), strict=True)
+        twin.Print(key >> 16, position - first_code, key >> 8 & 255, key & 255, window - first_code)
+        for key, position, window in zip(*(part[first:last].tolist() for part in (found.keys, found.positions, found.windows)), strict=True)
     ]
 
 
@@ -128,7 +135,7 @@ def test_a_shared_run_of_33_tokens_shares_two_fingerprints_that_follow_each_othe
 ) -> None:
     held = set(exact_values(" ".join(c + run + d)))
     hits = [value in held for value in exact_values(" ".join(a + run + b))]
-    assert any(first and second for first, second in zip(hits, hits[1:], strict=False))
+    assert any(first and second for first, second in itertools.pairwise(hits))
 
 
 def test_fingerprints_of_a_text_are_those_of_the_twins() -> None:

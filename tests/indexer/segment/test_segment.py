@@ -61,7 +61,9 @@ def test_varints_round_trip(values: list[int]) -> None:
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3).map(lambda top: top << 62 | 5 << 16), max_size=60))
 def test_partition_and_sort_are_a_stable_sort(keys: list[int]) -> None:
     array, positions = np.array(keys, np.uint64), np.arange(len(keys), dtype=np.int64)
-    for partition, sort in ((kernels.partition, kernels.sort_pairs), (kernels.partition.py_func, kernels.sort_pairs.py_func))[: 1 + (len(keys) % 8 == 1)]:
+    for partition, sort in ((kernels.partition, kernels.sort_pairs), (kernels.partition.py_func, kernels.sort_pairs.py_func))[
+        : 1 + (len(keys) % 8 == 1)
+    ]:
         counts, out, places = np.empty(256, np.int64), np.empty_like(array), np.empty(len(keys), np.uint64)
         partition(array, positions, np.uint64(7), counts, out, places)
         assert places.tolist() == [i + 7 for i in sorted(range(len(keys)), key=lambda i: keys[i] >> 56)]
@@ -107,7 +109,10 @@ class Made:
         long = "\n".join(f"row_{i} = [{', '.join(str(i * j) for j in range(12))}]  # 'quoted' \r" for i in range(900))
         rows.append({"content": long, "repository": "made/long", "path": "long.py"})
         rows.append({"content": "", "repository": "made/empty", "path": "empty.py"})
-        rows += [{"content": f"{rows[2]['content'][:900]}\nlast = {i}\n", "repository": f"made/copy{i % 7}", "path": f"{i}.py"} for i in range(14)]
+        rows += [
+            {"content": f"{rows[2]['content'][:900]}\nlast = {i}\n", "repository": f"made/copy{i % 7}", "path": f"{i}.py"}
+            for i in range(14)
+        ]
         self.rows: list[dict[str, Any]] = rows
         self.index: Index = build(folder, rows)
         self.segment = self.index._snapshot.segments[0]
@@ -178,13 +183,13 @@ def test_fingerprints_that_no_document_has_are_not_found(made: Made, channel: Ch
 
 def test_a_context_that_agrees_on_neither_side_is_left_out(made: Made) -> None:
     """Of a long list only postings with the query's right or left context come back; of a short one all."""
-    values = [value for value in sorted(np.concatenate(list(made.segment.fingerprints(SPEC.exact))).tolist())]
+    values = sorted(np.concatenate(list(made.segment.fingerprints(SPEC.exact))).tolist())
     checked = 0
     for value in values:
         known = twin.postings(made.file, "exact", value)
         for right, left in {(known[0][1] or 9, known[0][2] or 9), (known[-1][1] or 9, 0), (0, 0)}:
             key = np.array([value << 16 | right << 8 | left], np.uint64)
-            agree = [p for p, r, l in known if len(known) <= 8 or (right and r == right) or (left and l == left)]
+            agree = [p for p, r, le in known if len(known) <= 8 or (right and r == right) or (left and le == left)]
             assert made.segment.look_up(SPEC.exact, key, 10**6).positions.tolist() == agree
             checked += len(known) > 8
     assert checked > 20
@@ -205,7 +210,9 @@ def test_a_region_is_a_stretch_of_its_document(made: Made) -> None:
             assert region.first_token == first + len(token_twin.tokens(before))
             assert region.first_line == sum(c == "\n" or (c == "\r" and text[i + 1 : i + 2] != "\n") for i, c in enumerate(before))
             in_region = len(token_twin.tokens(region.data.decode()))
-            assert region.first_token <= first + begin and first + max(end, begin + 1) <= max(region.first_token + in_region, first + begin + 1)
+            assert region.first_token <= first + begin and first + max(end, begin + 1) <= max(
+                region.first_token + in_region, first + begin + 1
+            )
 
 
 def test_the_filter_is_that_of_the_twin(made: Made) -> None:

@@ -23,7 +23,10 @@ BREAKS = "\u0085\u00a0\u1680\u180e\u2000\u200b\u200d\u200e\u2010\u2028\u2029\u20
 ALPHABET = "ab_Z09 \t\n\r\v\f\x00\x1c\x7f.,()\"'`\\#éßØ中\U0001f600\U0010ffff\ud800\udfff" + BREAKS
 texts = st.text(st.one_of(st.sampled_from(ALPHABET), st.characters(codec=None)), max_size=60)
 code_like = st.lists(
-    st.sampled_from(["if", "foo", "bar", "x1", "12", "3.5", "'", '"', "`", "\\", "\\'", "\n", "\r", " ", "=", "'a b'", "é", "\u00a0", "self"]), max_size=40
+    st.sampled_from(
+        ["if", "foo", "bar", "x1", "12", "3.5", "'", '"', "`", "\\", "\\'", "\n", "\r", " ", "=", "'a b'", "é", "\u00a0", "self"]
+    ),
+    max_size=40,
 ).map("".join)
 
 
@@ -50,7 +53,7 @@ def byte_offsets(text: str) -> list[int]:
     return out
 
 
-@pytest.mark.parametrize("text", [text for text in ("", "x =y(1)", "a\u200bb", "\ufeffx", "naïve_1\u00a0+", "\r\n", "\ud83d", "a\u2010b")])
+@pytest.mark.parametrize("text", ["", "x =y(1)", "a\u200bb", "\ufeffx", "naïve_1\u00a0+", "\r\n", "\ud83d", "a\u2010b"])
 def test_tokens_of_known_texts(kernel: None, text: str) -> None:
     at = byte_offsets(text)
     found = tokenize(bytes_of(text))

@@ -1,0 +1,94 @@
+"""Do `index --add`, `remove` and `merge` change an index as they say, and refuse what they cannot do?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def wherefrom(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "wherefrom", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+
+
+def answer(*arguments: str) -> dict[str, Any]:
+    """What a command with --json prints, and nothing else."""
+    done = wherefrom(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Two folders of code as sources, by name."""
+    sources = {}
+    for name in ("first", "second"):
+        folder = tmp_path_factory.mktemp(name) / name
+        folder.mkdir()
+        for n in range(3):
+            lines = [f"{name}_{n}_{i} = compute_{name}_{n}_{i}({i}, other_{n}={i})" for i in range(12)]
+            (folder / f"module{n}.py").write_text("\n".join(lines), "utf-8")
+        sources[name] = f"dir:{folder}"
+    return sources
+
+
+def test_an_index_grows_shrinks_and_is_merged(code: dict[str, str], tmp_path: Path) -> None:
+    location, snippet = str(tmp_path / "demo.index"), code["second"].removeprefix("dir:") + "/module1.py"
+    assert answer("index", code["first"], "-o", location)["documents"] == 3
+    added = answer("index", code["first"], code["second"], "-o", location, "--add")
+    assert (added["documents"], added["known"], added["generation"]) == (3, 3, 2)
+    assert wherefrom("check", snippet, "--index", location).returncode == 1
+    traced = json.loads(wherefrom("trace", snippet, "--index", location, "--json").stdout)
+    document = traced["sources"][0]["document_id"]
+    removed = answer("remove", location, "--document", document, "--repository", "no/such")
+    assert (removed["documents"], removed["documents_left"], removed["not_found"]) == (1, 5, ["no/such"])
+    assert wherefrom("check", snippet, "--index", location).returncode == 0
+    merged = answer("merge", location)
+    assert (merged["merged_segments"], merged["purged_documents"], merged["documents"]) == (2, 1, 5)
+    assert wherefrom("check", snippet, "--index", location).returncode == 0
+    assert wherefrom("verify", location).returncode == 0
+
+
+def test_the_lines_for_people_say_what_was_done(code: dict[str, str], tmp_path: Path) -> None:
+    location = str(tmp_path / "demo.index")
+    wherefrom("index", code["first"], "-o", location)
+    assert "3 files added" in wherefrom("index", code["second"], "-o", location, "--add", "--no-merge").stdout
+    assert (
+        "0 files added" in (said := wherefrom("index", code["second"], "-o", location, "--add").stdout) and "3 were there already" in said
+    )
+    done = wherefrom("remove", location, "--owner", "second", "--owner", "nobody")
+    assert done.returncode == 0 and "holds no document of nobody" in done.stderr
+    assert "2 segments became one" in wherefrom("merge", location).stdout
+    assert "nothing to do" in wherefrom("merge", location).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        (["index", "dir:.", "-o", "{}", "--add"], 3, "no index here"),
+        (["remove", "{}", "--owner", "x"], 3, "no index here"),
+        (["merge", "{}"], 3, "no index here"),
+        (["remove", "{}"], 2, "name a repository, an owner or a document"),
+        (["merge", "https://host"], 2, "name a folder"),
+        (["remove", "es+http://host/name", "--owner", "x"], 2, "name a folder"),
+        (["index", "dir:.", "-o", "{}", "--add", "--force"], 2, "--add with --force"),
+        (["index", "dir:.", "-o", "{}", "--add", "--name", "x"], 2, "--add with --name"),
+        (["index", "dir:.", "-o", "{}", "--no-merge"], 2, "--no-merge without --add"),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: list[str], exit_code: int, said: str, tmp_path: Path) -> None:
+    place = tmp_path / "none.index"
+    done = wherefrom(*(argument.format(place) for argument in arguments))
+    assert (done.returncode, done.stdout) == (exit_code, "")
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert not place.exists()

@@ -1,0 +1,106 @@
+"""A process that writes to an index as told on standard input, each time in a fork that may be killed on the way.
+
+    FOLDER KIND STEP whole       left alone
+    FOLDER KIND STEP audit N     killed at the Nth file opened, linked, renamed or removed
+    FOLDER KIND STEP after S     killed after S seconds
+
+KIND is build, add, remove or merge; what they write follows from STEP alone. Answers each line with how the fork ended: `killed`,
+or `done` and how many such events and seconds it took. With `loop FOLDER SECONDS` as arguments it commits until the time is up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from indexer.add import add_documents
+from indexer.build import build_index
+from indexer.merge import merge
+from indexer.stores.local.removal import remove
+from tests.indexer.conftest import batches_of
+from tests.indexer.segments.conftest import tables_of
+
+EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
+KINDS = ("build", "add", "remove", "merge")
+
+
+def text_of(number: int) -> str:
+    """Text that no other number has."""
+    return "\n".join(f"value_{number}_{i} = make_{number}_{i}({i} * {number}, other_{number}={i})" for i in range(12))
+
+
+def rows_of_step(step: int) -> list[dict[str, Any]]:
+    """Six documents, each in a repository of its own; they stand in no other step but 0, whose numbers stay."""
+    return [{"content": text_of(number), "repository": f"o/r{number}", "path": "a.py"} for number in range(step * 6, step * 6 + 6)]
+
+
+def write(folder: Path, kind: str, step: int) -> None:
+    """One commit: a new index of step 0 and this one; more documents; fewer (three of the step before, one of step 0); or a merge."""
+    rows = rows_of_step(step)
+    if kind == "build":
+        rows = rows_of_step(0) + rows
+        build_index(folder, batches_of(rows), repositories=tables_of(rows), name="k", version=str(step), date="2024-06-07")
+    elif kind == "add":
+        add_documents(folder, batches_of(rows), repositories=tables_of(rows), version=str(step))
+    elif kind == "remove":
+        remove(folder, repositories=[f"o/r{number}" for number in range(step * 6 - 3, step * 6)] + [f"o/r{step % 4 + 1}"])
+    else:
+        merge(folder)
+
+
+def _die_at(event_number: int) -> list[int]:
+    seen = [0]
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in EVENTS and not (event == "open" and str(arguments[0]).endswith((".py", ".pyc", ".nbi", ".nbc"))):
+            seen[0] += 1
+            if seen[0] == event_number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    return seen
+
+
+def _fork(folder: Path, kind: str, step: int, how: str, amount: float) -> str:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        begun = time.monotonic()
+        seen = _die_at(int(amount) if how == "audit" else -1)
+        write(folder, kind, step)
+        os.write(writing, f"done {seen[0]} {time.monotonic() - begun}".encode())
+        os._exit(0)
+    os.close(writing)
+    if how == "after":
+        time.sleep(amount)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    said = os.read(reading, 100).decode()
+    os.close(reading)
+    return said or ("killed" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else f"failed {status}")
+
+
+def _loop(folder: Path, seconds: float) -> None:
+    end, step = time.monotonic() + seconds, 2
+    while time.monotonic() < end:
+        for kind in ("add", "remove", "merge"):
+            write(folder, kind, step)
+        step += 1
+    print(step, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        _loop(Path(sys.argv[2]), float(sys.argv[3]))
+    else:
+        with tempfile.TemporaryDirectory() as scratch:  # loads the kernels once, so that a fork's time goes into its files
+            for step, what in enumerate(KINDS, start=1):
+                write(Path(scratch, "warm.index"), what, step)
+    for line in sys.stdin if not sys.argv[1:] else ():
+        place, what, number, manner, *rest = line.split()
+        print(_fork(Path(place), what, int(number), manner, float(rest[0]) if rest else 0), flush=True)
