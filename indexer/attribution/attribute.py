@@ -50,6 +50,7 @@ class _Search:
     least: float = field(init=False)
     found: list[Found] = field(default_factory=list)
     covered: NDArray[np.bool_] = field(init=False)
+    covered_exactly: NDArray[np.bool_] = field(init=False)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
     limits: list[str] = field(default_factory=list)
 
@@ -57,6 +58,7 @@ class _Search:
         self.comparer = Comparer(self.query)
         self.least = significance.threshold(self.ask.sensitivity)
         self.covered = np.zeros(len(self.query.tokens), np.bool_)
+        self.covered_exactly = self.covered.copy()
 
     def verify(self, candidate: Candidate) -> bool:
         """Compares the text with one candidate and keeps the chains found; whether there were any."""
@@ -77,6 +79,7 @@ class _Search:
                 self.found.append(Found(segment, candidate.doc, compared, kept, total))
                 for run in kept:
                     self.covered[run.begin : run.end] = True
+                    self.covered_exactly[run.begin : run.end] |= run.kind == "exact"
         return len(self.found) > before
 
     def late(self) -> bool:
@@ -97,6 +100,7 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
     search = _Search(segments, query, ask, weights, deadline)
     _verify_best(search, hits)
+    _verify_repeats(search, hits)
     _verify_uncovered(search, hits)
     if not search.found:
         return answer("partial" if search.limits else "none", query, ask.offset_unit, info, limits=search.limits)
@@ -106,14 +110,37 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
 
 
 def _verify_best(search: _Search, hits: Hits) -> None:
-    """The candidates that score well beside the best one; once a source explains the whole text, only its likely copies."""
+    """The candidates that score well beside the best one; once a source explains the whole text, only its likely copies.
+
+    Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
+    """
     least = WORTH
-    for candidate in hits.candidates[:MOST_VERIFIED]:
-        if candidate.score < least * hits.candidates[0].score or search.late():
+    for n, candidate in enumerate(hits.candidates[: MOST_VERIFIED + MOST_FURTHER]):
+        if n == MOST_VERIFIED:
+            least = LIKE_THE_BEST
+        if candidate.score < least * hits.candidates[0].score or (n >= MOST_VERIFIED and not _ends_open(search, hits)) or search.late():
             return
         if search.covered.mean() >= EXPLAINED:
             least = LIKE_THE_BEST
         search.verify(candidate)
+
+
+def _verify_repeats(search: _Search, hits: Hits) -> None:
+    """The best documents whole, where a fingerprint of theirs has more places than an index keeps and tokens are open still."""
+    for candidate in hits.candidates[:MOST_VERIFIED]:
+        if candidate.score < WORTH * hits.candidates[0].score or not _ends_open(search, hits) or search.late():
+            return
+        if candidate.whole:
+            search.verify(_whole(search, candidate))
+
+
+def _ends_open(search: _Search, hits: Hits) -> bool:
+    """Whether exact runs leave some window open of a fingerprint that the index holds."""
+    prints, n_tokens = search.query.exact_prints, len(search.query.tokens)
+    ends = np.minimum(np.append(prints.windows[1:] - 1 + SPEC.exact.guarantee, n_tokens), n_tokens)
+    before = _counted(search.covered_exactly)
+    open_tokens = (ends - prints.windows) - (before[ends] - before[prints.windows])
+    return bool((open_tokens[hits.counts[: len(prints)] > 0] > 0).any())
 
 
 def _verify_uncovered(search: _Search, hits: Hits) -> None:
@@ -146,7 +173,13 @@ def _whole(search: _Search, candidate: Candidate) -> Candidate:
 
 def _covered(search: _Search, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """For each k-gram, whether verified runs cover all of it."""
-    before = np.zeros(len(search.covered) + 1, np.int64)
-    np.cumsum(search.covered, out=before[1:])
+    before = _counted(search.covered)
     covered: NDArray[np.bool_] = before[positions + SPEC.exact.k] - before[positions] == SPEC.exact.k
     return covered
+
+
+def _counted(covered: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many tokens before each are covered, int64 (tokens + 1,)."""
+    before = np.zeros(len(covered) + 1, np.int64)
+    np.cumsum(covered, out=before[1:])
+    return before
