@@ -59,8 +59,7 @@ def add_documents(
         written = write_segment(folder, segment_files(generation, has_text), batches, report, segments)
         merged, current = 0, old
         if written.segment.documents:
-            table = table_name(generation)
-            write_table(folder / table, counted(repositories, written.segment))
+            table = write_table(folder / table_name(generation), counted(repositories, written.segment))
             info = replace(
                 old.info,
                 version=version or old.info.version,

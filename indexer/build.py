@@ -27,7 +27,7 @@ from indexer.segment.prepare import Prepared, prepare
 from indexer.segment.segment import Segment
 from indexer.segment.writer import SegmentWriter
 from indexer.stores.local.fulltext import Columns, FullTextWriter
-from indexer.stores.local.manifest import Manifest, SegmentFiles, folder_bytes, remove_leftovers, write_lock
+from indexer.stores.local.manifest import Manifest, SegmentFiles, check_ours, folder_bytes, remove_leftovers, write_lock
 from indexer.stores.local.removal import bury
 from indexer.stores.local.repositories import counted, write_table
 
@@ -69,19 +69,20 @@ def build_index(
 ) -> BuildReport:
     """Builds an index of all `batches` at a folder; an index that stands there goes on answering until the new one replaces it.
 
-    `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises IndexLocked, OutOfSpace. Memory: some
-    100 MB a core and the filter's size; a kill at any moment leaves the previous generation, the next build removes the rest.
+    `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError for a folder of anything else,
+    IndexLocked, OutOfSpace. Memory: some 100 MB a core and the filter's size; a kill at any moment leaves the previous generation, the
+    next build removes the rest.
     """
     begun = time.monotonic()
     folder = Path(location)
     report = progress or silent
+    check_ours(folder)
     with write_lock(folder):
         keep, generation = _standing(folder)
         remove_leftovers(folder, keep)
-        table = table_name(generation)
         try:
             written = write_segment(folder, segment_files(generation, full_text), batches, report)
-            write_table(folder / table, counted(repositories, written.segment))
+            table = write_table(folder / table_name(generation), counted(repositories, written.segment))
             info = IndexInfo(name, version, date, generation, SPEC.name, written.segment.live_documents)
             manifest = Manifest(info, (written.files,), (table,))
             manifest.write(folder)
@@ -119,8 +120,7 @@ def _standing(folder: Path) -> tuple[set[str], int]:
 
 
 def _generation_of(path: Path) -> int:
-    digits = re.search(r"-([0-9]{6,})", path.name)
-    return int(digits[1]) if digits else 0
+    return max(map(int, re.findall(r"-([0-9]{6,})", path.name)), default=0)
 
 
 def write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.RecordBatch], report: Progress, new_to: Known = ()) -> Written:

@@ -96,9 +96,8 @@ def merge_into(folder: Path, current: Manifest, chosen: Sequence[int], report: P
     has_text = all(files.text for files in current.segments)
     batches = (batch for segment in merged for batch in live_batches(segment))
     written = write_segment(folder, segment_files(generation, has_text), batches, report)
-    table = table_name(generation)
     buried = snapshot.removed_repositories(merged)
-    write_table(folder / table, folded(snapshot.tables, buried))
+    table = write_table(folder / table_name(generation), folded(snapshot.tables, buried))
     segments = [written.files if i == chosen[0] else files for i, files in enumerate(current.segments) if i not in chosen[1:]]
     manifest = Manifest(replace(current.info, generation=generation), tuple(segments), (table,))
     manifest.write(folder)

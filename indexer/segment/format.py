@@ -14,7 +14,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,12 +32,14 @@ _HEADER = struct.Struct("<8sIIII")  # magic, version, length of the JSON, its CR
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns a full disk into OutOfSpace, naming the file."""
+    """Turns a full disk, or a file beyond the limit of the system or the user, into OutOfSpace, naming the file."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfSpace(f"{path}: no space left on the disk; free some and run again (what was begun is removed)") from error
+        if error.errno == errno.EFBIG:
+            raise OutOfSpace(f"{path}: a file is larger than the file size limit; raise it (ulimit -f) and run again") from error
         raise
 
 
@@ -103,7 +105,8 @@ class SectionWriter:
 
     def abort(self) -> None:
         """Leaves nothing behind."""
-        self._file.close()
+        with suppress(OSError):  # a full disk: what waits in memory cannot be written either
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
     def _pad(self) -> None:

@@ -1,7 +1,9 @@
 """How do batches become one immutable segment, in bounded memory?
 
-Batches are appended in order. Text goes straight into the segment; postings go to 256 spill files by the top byte of their
-fingerprint, and at the end each of these is sorted in memory, encoded and appended.
+Batches are appended in order. Text goes straight into the segment; postings go to spill files, in 256 partitions by the top byte
+of their fingerprint, and at the end each of these is sorted in memory, encoded and appended.
+
+Not here: the spill files (`indexer.segment.spill`).
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +24,10 @@ from indexer.bloom.filter import BloomFilter
 from indexer.fingerprint.spec import SPEC
 from indexer.segment import kernels
 from indexer.segment.format import SectionWriter, disk_errors
-from indexer.segment.prepare import Partitioned, Prepared
+from indexer.segment.prepare import Prepared
 from indexer.segment.segment import COLUMNS, KIND
+from indexer.segment.spill import PARTITIONS, Spill
 
-PARTITIONS = 256
 POSTINGS_A_BUCKET = 40  # about 17 to 34 entries, two to four cache lines
 CHANNELS = (SPEC.exact.name, SPEC.renamed.name)
 
@@ -53,32 +56,28 @@ class SegmentWriter:
 
     def __init__(self, path: Path, filter_path: Path) -> None:
         self._filter_path = filter_path
-        self._spill = Path(tempfile.mkdtemp(prefix="spill-", dir=path.parent))
         self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
-        self._postings = dict.fromkeys(CHANNELS, 0)
-        self._row_blocks = 0
         self.documents = self.tokens = self.text_bytes = 0
         self._blocks = self._text_offset = self._rows_offset = 0
-        with disk_errors(path):
-            self._spills = {
-                (channel, p): open(self._spill / f"{channel}-{p:03d}", "wb", buffering=1 << 15)  # noqa: SIM115 - closed in finish or __exit__
-                for channel in CHANNELS
-                for p in range(PARTITIONS)
-            }
-            self._rows = open(self._spill / "rows", "wb")  # noqa: SIM115
+        with disk_errors(path), ExitStack() as begun:
+            self._folder = Path(tempfile.mkdtemp(prefix="spill-", dir=path.parent))
+            begun.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self._spills: dict[str, Spill] = {}
+            for channel in CHANNELS:
+                self._spills[channel] = Spill(self._folder, channel)
+                begun.callback(self._spills[channel].abandon)
+            self._rows = open(self._folder / "rows", "wb")  # noqa: SIM115
+            begun.callback(_close_anyhow, self._rows)
             self._out = SectionWriter(path, KIND)
+            begun.callback(self._out.abort)  # of no effect once it is finished
+            self._begun = begun.pop_all()
         self._out.begin("text")
-        self._finished = False
 
     def __enter__(self) -> SegmentWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (*self._spills.values(), self._rows):
-            file.close()
-        if not self._finished:
-            self._out.abort()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._begun.close()
 
     def append(self, batch: Prepared) -> int:
         """Appends a batch; returns the number of its first document."""
@@ -94,7 +93,7 @@ class SegmentWriter:
                 self._out.write(block)
             self._rows.writelines(batch.row_blocks)
             for channel in CHANNELS:
-                self._spill_postings(channel, batch.channels[channel])
+                self._spills[channel].append(batch.channels[channel], self.tokens)
         self._blocks += len(batch.blocks)
         self.documents += batch.documents
         self.tokens += batch.tokens
@@ -107,27 +106,14 @@ class SegmentWriter:
         self._columns[column].append(np.concatenate(([base], ends[:-1])).astype("<u8") if frames else np.zeros(0, "<u8"))
         setattr(self, total, int(ends[-1]) if frames else base)
 
-    def _spill_postings(self, channel: str, postings: Partitioned) -> None:
-        begin = 0
-        for p, count in enumerate(postings.counts.tolist()):
-            if count:
-                pairs = np.empty((2, count), np.uint64)
-                pairs[0] = postings.keys[begin : begin + count]
-                pairs[1] = postings.positions[begin : begin + count] + np.uint64(self.tokens)
-                file = self._spills[channel, p]
-                file.write(np.uint64(count).tobytes())
-                file.write(pairs.tobytes())
-                begin += count
-        self._postings[channel] += begin
-
     def finish(self, pool: Executor, progress: Callable[[float], None] | None = None) -> int:
         """Sorts and encodes the postings, writes every section and the filter; returns their bytes on disk."""
-        self._rows.close()
-        for file in self._spills.values():
-            with disk_errors(self._out.path):
-                file.close()
+        with disk_errors(self._out.path):
+            self._rows.close()
+            for spill in self._spills.values():
+                spill.close()
         self._out.begin("rows")
-        with open(self._spill / "rows", "rb") as rows:
+        with open(self._folder / "rows", "rb") as rows:
             while chunk := rows.read(1 << 20):
                 self._out.write(chunk)
         places = self._places()
@@ -145,7 +131,6 @@ class SegmentWriter:
                 "channels": counts,
             }
         )
-        self._finished = True
         return size + self._write_filter(counts[SPEC.exact.name])
 
     def _places(self) -> Places:
@@ -177,13 +162,14 @@ class SegmentWriter:
     def _write_channel(self, channel: str, places: Places, pool: Executor, progress: Callable[[float], object]) -> dict[str, int]:
         """Directory, entries and lists of one channel; partitions are sorted on all cores, appended in order."""
         enough = (2 * self.tokens).bit_length() - 16  # an entry's payload, 16 + bits wide, holds twice any position
-        bits = min(32, max(8, enough, (self._postings[channel] // POSTINGS_A_BUCKET).bit_length()))
+        spill = self._spills[channel]
+        bits = min(32, max(8, enough, (spill.postings // POSTINGS_A_BUCKET).bit_length()))
         buckets, lists = [], 0
-        list_file = self._spill / f"{channel}-lists"
+        list_file = self._folder / f"{channel}-lists"
         self._out.begin(f"{channel}.entries")
         entries = 0
-        with open(list_file, "wb") as list_out, disk_errors(self._out.path):
-            for p, part in enumerate(_in_order(pool, lambda p: self._encode(channel, p, bits, places), PARTITIONS)):
+        with disk_errors(self._out.path), open(list_file, "wb") as list_out:
+            for p, part in enumerate(_in_order(pool, lambda p: _encode(spill, p, bits, places), PARTITIONS)):
                 is_list = (part.entries & np.uint64(1)).astype(bool)
                 part.entries[is_list] += np.uint64(lists << 1)
                 self._out.write(part.entries)
@@ -191,6 +177,7 @@ class SegmentWriter:
                 buckets.append(part.buckets)
                 lists += len(part.lists)
                 entries += len(part.entries)
+                spill.drop_to(p)
                 progress((p + 1) / PARTITIONS)
         self._out.begin(f"{channel}.lists")
         with open(list_file, "rb") as list_in:
@@ -198,29 +185,7 @@ class SegmentWriter:
                 self._out.write(chunk)
         directory = np.concatenate(([0], np.cumsum(np.concatenate(buckets))))
         self._out.add(f"{channel}.directory", directory.astype("<u4"))
-        return {"bits": bits, "entries": entries, "postings": self._postings[channel]}
-
-    def _encode(self, channel: str, p: int, bits: int, places: Places) -> Encoded:
-        keys, positions = _read_pairs(self._spill / f"{channel}-{p:03d}")
-        kernels.sort_pairs(keys, positions, np.empty_like(keys), np.empty_like(positions))
-        per_partition = 1 << (bits - 8)
-        entries, buckets = np.empty(len(keys), np.uint64), np.zeros(per_partition, np.int64)
-        lists = np.empty(len(keys) * 12 + 16, np.uint8)
-        stamps = np.zeros(places.n_repositories, np.int64)
-        n, size = kernels.encode_partition(
-            keys,
-            positions,
-            bits,
-            p * per_partition,
-            places.first_tokens,
-            places.repositories,
-            places.hints,
-            stamps,
-            entries,
-            lists,
-            buckets,
-        )
-        return Encoded(entries[:n], lists[:size], buckets)
+        return {"bits": bits, "entries": entries, "postings": spill.postings}
 
     def _write_filter(self, exact: dict[str, int]) -> int:
         """The filter over the exact channel, from the entries just written."""
@@ -230,18 +195,27 @@ class SegmentWriter:
         return BloomFilter.build(self._filter_path, segment.fingerprints(SPEC.exact), exact["entries"], SPEC.name)
 
 
-def _read_pairs(path: Path) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    words = np.fromfile(path, np.uint64)
-    keys, positions, i = [], [], 0
-    while i < len(words):
-        count = int(words[i])
-        keys.append(words[i + 1 : i + 1 + count])
-        positions.append(words[i + 1 + count : i + 1 + 2 * count])
-        i += 1 + 2 * count
-    path.unlink()
-    if not keys:
-        return np.empty(0, np.uint64), np.empty(0, np.uint64)
-    return np.concatenate(keys), np.concatenate(positions)
+def _encode(spill: Spill, p: int, bits: int, places: Places) -> Encoded:
+    keys, positions = spill.read(p)
+    kernels.sort_pairs(keys, positions, np.empty_like(keys), np.empty_like(positions))
+    per_partition = 1 << (bits - 8)
+    entries, buckets = np.empty(len(keys), np.uint64), np.zeros(per_partition, np.int64)
+    lists = np.empty(len(keys) * 12 + 16, np.uint8)
+    stamps = np.zeros(places.n_repositories, np.int64)
+    n, size = kernels.encode_partition(
+        keys,
+        positions,
+        bits,
+        p * per_partition,
+        places.first_tokens,
+        places.repositories,
+        places.hints,
+        stamps,
+        entries,
+        lists,
+        buckets,
+    )
+    return Encoded(entries[:n], lists[:size], buckets)
 
 
 def _in_order(pool: Executor, work: Callable[[int], Encoded], n: int, ahead: int = 4) -> Iterator[Encoded]:
@@ -251,3 +225,8 @@ def _in_order(pool: Executor, work: Callable[[int], Encoded], n: int, ahead: int
         yield pending.pop(0).result()
         if i + ahead < n:
             pending.append(pool.submit(work, i + ahead))
+
+
+def _close_anyhow(file: BinaryIO) -> None:
+    with suppress(OSError):  # a full disk: what waits in memory cannot be written either
+        file.close()

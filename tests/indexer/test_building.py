@@ -168,6 +168,46 @@ def test_a_folder_that_holds_other_peoples_files_keeps_them(tmp_path: Path, name
     assert (tmp_path / name).read_text() == '{"mine": true}'
 
 
+@pytest.mark.parametrize("name", ["segment-000001", "text-000001", "spill-abcdefgh"])
+def test_names_like_ours_without_a_lock_are_not_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match="something other than an index"):
+        build(tmp_path, builder.generation_rows(1))
+    assert names(tmp_path) == {name}
+
+
+def test_a_release_is_not_built_over(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"kind": "wherefrom-release"}')
+    (tmp_path / "repositories.parquet").write_text("mine")
+    with pytest.raises(InputError, match=r"something other than an index \(manifest\.json, repositories\.parquet\)"):
+        build(tmp_path, builder.generation_rows(1))
+    assert names(tmp_path) == {"manifest.json", "repositories.parquet"}
+
+
+@pytest.mark.parametrize("manifest", ['{"kind": "wherefrom-index", "format": 99}', '{"kind": "wherefrom-index", "format": 1}', "{"])
+def test_an_index_that_cannot_be_read_stays_until_the_new_one_stands(tmp_path: Path, manifest: str) -> None:
+    builder.build_generation(tmp_path, 1)
+    (tmp_path / "manifest.json").write_text(manifest)
+    before, seen = names(tmp_path), []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        seen.append(names(tmp_path) >= before)
+        yield from batches_of(builder.generation_rows(2))
+
+    build_index(tmp_path, batches(), name="g", version="2", date="2024-06-07")
+    assert seen == [True]
+    assert_answers(tmp_path, 2)
+    assert names(tmp_path) == whole(2)
+
+
+def test_a_rebuild_keeps_what_is_not_of_the_index(tmp_path: Path) -> None:
+    builder.build_generation(tmp_path, 1)
+    for name in ("README.md", "segment-of-mine", "text-1"):
+        (tmp_path / name).write_text("mine")
+    builder.build_generation(tmp_path, 2)
+    assert names(tmp_path) == whole(2) | {"README.md", "segment-of-mine", "text-1"}
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, missing: Callable[[str, str], NoReturn]) -> Iterator[Path]:
     """A file system of 8 MB."""

@@ -80,6 +80,7 @@ def postings(file: Container, channel: str, fingerprint: int) -> list[tuple[int,
         return [(payload >> 1, None, None)]
     data = file.section(f"{channel}.lists")
     count, at = varint(data, payload >> 1)
+    count >>= 1  # its lowest bit says that a document has more places than are kept
     _, at = varint(data, at)  # repositories
     size, at = varint(data, at)
     end = at + size

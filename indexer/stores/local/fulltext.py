@@ -27,6 +27,7 @@ from indexer.answers import FacetCount
 from indexer.query.tree import FieldName, Node, restrict
 from indexer.stores.local import fulltext_files
 from indexer.stores.local.fulltext_query import to_query
+from indexer.stores.local.sums import SummedFile
 from indexer.text.tokens import tokenize
 from indexer.text.words import WordStreams, analyze, lower
 
@@ -120,7 +121,8 @@ def without(folder: Path, new: Path, documents: NDArray[np.int64]) -> None:
 class FullText:
     """The full-text index of one segment, open for reading from any thread."""
 
-    def __init__(self, folder: Path, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
+    def __init__(self, folder: Path, files: tuple[SummedFile, ...], schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
+        self.files = files
         self._folder = folder
         self._schema = schema
         self._searcher = searcher
@@ -128,11 +130,11 @@ class FullText:
     @classmethod
     def open(cls, folder: Path) -> FullText:
         """Opens what FullTextWriter finished. Maps the files: O(1). Raises IndexCorrupt where one is missing or cut."""
-        fulltext_files.check_sizes(folder)
+        files = fulltext_files.opened(folder)
         with fulltext_files.lockable(folder) as readable, fulltext_files.reading(folder):
             index = tantivy.Index.open(str(readable))
             index.config_reader("manual")  # the folder never changes
-            return cls(folder, index.schema, index.searcher())
+            return cls(folder, files, index.schema, index.searcher())
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
@@ -149,10 +151,14 @@ class FullText:
     ) -> TextHits:
         """Documents that the tree finds, ranked; ties by place in the index. Raises IndexCorrupt.
 
+        The first search reads every file once and compares its checksum, about a second a gigabyte.
+
         `filters`: in each field one of its values. `without`: documents by number that count as gone. `facets` (of FACETS):
         fields whose 100 commonest values are counted over all documents found. Linear in the documents found.
         Where `has_literals(tree)`, hits and counts may hold documents that only the text can rule out.
         """
+        for file in self.files:
+            file.content()
         query = to_query(restrict(tree, filters or {}), self._schema)
         if len(without):
             gone = Query.term_set_query(self._schema, "doc", [int(document) for document in without])
@@ -175,7 +181,7 @@ class FullText:
 
     def verify(self) -> list[str]:
         """Reads every byte and compares it with the list of files; each problem as a sentence, none for a sound index."""
-        return fulltext_files.problems(self._folder)
+        return [problem for file in self.files if (problem := file.problem())]
 
 
 def _schema() -> tantivy.Schema:

@@ -1,4 +1,4 @@
-"""Are the files of a full-text folder what was written? Sizes when it is opened, checksums when it is verified.
+"""Are the files of a full-text folder what was written? Sizes when it is opened, checksums before it is searched.
 
 tantivy itself would read a flipped bit as another posting, and leaves lock files and private file modes behind.
 
@@ -12,13 +12,14 @@ import json
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from indexer.errors import IndexCorrupt, IndexTooNew, OutOfSpace, UnusableIndex
+from indexer.stores.local.sums import FileSum, SummedFile, is_sealed, sealed
 
 FORMAT = 1  # On disk: grows with the schema in `fulltext` and with what `indexer.text.words` gives
 FILES = "files.json"
@@ -39,10 +40,10 @@ def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> Non
             if file.name in files:
                 continue
             file.chmod(0o644)  # tantivy makes its meta files readable for their owner alone
-            files[file.name] = {"bytes": file.stat().st_size, "crc32": _crc32(file)}
+            files[file.name] = asdict(FileSum.of(file))
             _sync(file)
         part = folder / (FILES + ".part")
-        part.write_text(json.dumps({"format": FORMAT, "files": files}, indent=1), "utf-8")
+        part.write_text(sealed({"format": FORMAT, "files": files}), "utf-8")
         _sync(part)
         part.rename(folder / FILES)
         _sync(folder)
@@ -50,8 +51,10 @@ def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> Non
 
 def share(folder: Path, new: Path) -> dict[str, dict[str, Any]]:
     """Puts the files of a sealed folder into a new one too, by links where the file system has them; returns the entries of those
-    that tantivy never changes."""
+    that tantivy never changes. Reads them all: what is damaged would be passed on. Raises IndexCorrupt."""
     listed = _listed(folder)
+    for file in opened(folder):
+        file.content()
     with writing(new):
         new.mkdir()
         for name in listed:
@@ -70,28 +73,9 @@ def _is_rewritten(name: str) -> bool:
     return name.endswith(".json")
 
 
-def check_sizes(folder: Path) -> None:
-    """Raises IndexCorrupt where a file is missing or of another size, IndexTooNew for a later format. O(files)."""
-    for name, wanted in _listed(folder).items():
-        file = folder / name
-        if not file.is_file():
-            raise IndexCorrupt(f"{file}: missing; {_REMEDY}")
-        if (got := file.stat().st_size) != wanted["bytes"]:
-            raise IndexCorrupt(f"{file}: {got} bytes, {wanted['bytes']} were written; {_REMEDY}")
-
-
-def problems(folder: Path) -> list[str]:
-    """What differs from files.json, one sentence a file. Reads every byte."""
-    found = []
-    for name, wanted in _listed(folder).items():
-        file = folder / name
-        if not file.is_file():
-            found.append(f"{file}: missing")
-        elif file.stat().st_size != wanted["bytes"]:
-            found.append(f"{file}: {file.stat().st_size} bytes, {wanted['bytes']} were written")
-        elif _crc32(file) != wanted["crc32"]:
-            found.append(f"{file}: its checksum is not the one written")
-    return found
+def opened(folder: Path) -> tuple[SummedFile, ...]:
+    """Maps every file. Raises IndexCorrupt where one is missing or of another size, IndexTooNew for a later format. O(files)."""
+    return tuple(SummedFile.open(folder / name, FileSum(**wanted)) for name, wanted in _listed(folder).items())
 
 
 @contextmanager
@@ -130,36 +114,33 @@ def reading(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """A full disk becomes OutOfSpace; everything else passes."""
+    """A full disk, or a file beyond the size limit, becomes OutOfSpace; everything else passes."""
     try:
         yield
     except (ValueError, OSError) as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or "No space left" in str(error) or "os error 28" in str(error):
             raise OutOfSpace(f"{folder}: no space left on the device; free some and run again") from error
+        if (isinstance(error, OSError) and error.errno == errno.EFBIG) or "os error 27" in str(error):
+            raise OutOfSpace(f"{folder}: a file is larger than the file size limit; raise it (ulimit -f) and run again") from error
         raise
 
 
-def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+def _listed(folder: Path) -> dict[str, dict[str, int]]:
     file = folder / FILES
     try:
-        listing = json.loads(file.read_text("utf-8"))
-        version, files = listing["format"], dict(listing["files"])
+        listing = json.loads(file.read_bytes())
+        version, is_whole = listing["format"], is_sealed(listing)
     except FileNotFoundError:
         raise IndexCorrupt(f"{file}: missing; the full text was never finished or is gone; {_REMEDY}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{file}: not readable ({error}); {_REMEDY}") from error
-    if version != FORMAT:
+    if isinstance(version, int) and version > FORMAT:  # before the checksum, which a later version may take otherwise
         raise IndexTooNew(f"{file}: full-text format {version}, this reader takes {FORMAT}; upgrade wherefrom")
+    if not is_whole:
+        raise IndexCorrupt(f"{file}: fails its checksum; {_REMEDY}")
+    files: dict[str, dict[str, int]] = listing["files"]
     return files
-
-
-def _crc32(file: Path) -> int:
-    crc = 0
-    with open(file, "rb") as stream:
-        while piece := stream.read(1 << 20):
-            crc = zlib.crc32(piece, crc)
-    return crc
 
 
 def _sync(path: Path) -> None:

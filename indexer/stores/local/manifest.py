@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from indexer.answers import IndexInfo
-from indexer.errors import IndexCorrupt, IndexLocked, IndexNotFound, IndexTooNew, SpecMismatch
+from indexer.errors import IndexCorrupt, IndexLocked, IndexNotFound, IndexTooNew, InputError, SpecMismatch, UnusableIndex
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.format import disk_errors, fsync_folder
+from indexer.stores.local.sums import FileSum, is_sealed, sealed
 
 MANIFEST = "manifest.json"
+LOCK = "lock"
 MANIFEST_VERSION = 1
 KIND = "wherefrom-index"
 
@@ -37,37 +40,51 @@ class SegmentFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table of repositories, relative to the index folder."""
+
+    name: str
+    sum: FileSum
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One generation of an index."""
 
     info: IndexInfo
     segments: tuple[SegmentFiles, ...]
-    repositories: tuple[str, ...]
+    repositories: tuple[TableFile, ...]
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """The manifest of an index folder. Raises IndexNotFound, IndexCorrupt, IndexTooNew, SpecMismatch."""
         file = folder / MANIFEST
         try:
-            value = json.loads(file.read_text("utf-8"))
+            value = json.loads(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise IndexNotFound(f"{folder}: no index here (no {MANIFEST}); build one with: wherefrom index SOURCE -o {folder}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IndexCorrupt(f"{file}: not JSON ({error}); rebuild the index with wherefrom index") from error
-        return cls._of(file, value)
-
-    @classmethod
-    def _of(cls, file: Path, value: Any) -> Manifest:
         if not isinstance(value, dict) or value.get("kind") != KIND:
             raise IndexNotFound(f"{file}: not the manifest of an index; build one with wherefrom index")
-        if value["format"] > MANIFEST_VERSION:
+        try:
+            return cls._of(file, value)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise IndexCorrupt(f"{file}: not as it was written ({error}); rebuild the index with wherefrom index") from error
+
+    @classmethod
+    def _of(cls, file: Path, value: dict[str, Any]) -> Manifest:
+        if value["format"] > MANIFEST_VERSION:  # before the checksum, which a later version may take otherwise
             raise IndexTooNew(f"{file}: version {value['format']}, this reader takes 1..{MANIFEST_VERSION}; upgrade wherefrom")
+        if not is_sealed(value):
+            raise IndexCorrupt(f"{file}: fails its checksum; restore it, or rebuild the index with wherefrom index")
         if value["info"]["spec"] != SPEC.name:
             raise SpecMismatch(
                 f"{file}: fingerprints of spec {value['info']['spec']}, this version compares {SPEC.name}; rebuild with wherefrom index"
             )
         segments = tuple(SegmentFiles(**files) for files in value["segments"])
-        return cls(IndexInfo(**value["info"]), segments, tuple(value["repositories"]))
+        tables = tuple(TableFile(table["name"], FileSum(table["bytes"], table["crc32"])) for table in value["repositories"])
+        return cls(IndexInfo(**value["info"]), segments, tables)
 
     def write(self, folder: Path) -> None:
         """Makes this the folder's generation, in one step."""
@@ -76,34 +93,62 @@ class Manifest:
             "format": MANIFEST_VERSION,
             "info": asdict(self.info),
             "segments": [asdict(files) for files in self.segments],
-            "repositories": list(self.repositories),
+            "repositories": [{"name": table.name, **asdict(table.sum)} for table in self.repositories],
         }
         part = folder / (MANIFEST + ".part")
-        with disk_errors(part), open(part, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / MANIFEST)
-        fsync_folder(folder)
+        with disk_errors(part):
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(sealed(value))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(folder / MANIFEST)
+            fsync_folder(folder)
 
     def names(self) -> set[str]:
         """Every file and folder of this generation."""
         files = {name for entry in self.segments for name in (entry.segment, entry.filter, entry.text, entry.removed) if name}
-        return files | set(self.repositories) | {MANIFEST}
+        return files | {table.name for table in self.repositories} | {MANIFEST}
 
 
-OURS = ("segment-", "spill-", "text-", "repositories-", MANIFEST)
+OURS = ("segment-", "spill-", "text-", "repositories-", MANIFEST)  # what every name that Wherefrom writes begins with, but the lock's
+_LEFTOVER = re.compile(
+    r"segment-\d{6,}(\.filter|\.removed-\d{6,})?(\.part)?|text-\d{6,}(-without-\d{6,})?|repositories-\d{6,}\.parquet"
+    r"|spill-[a-z0-9_]{8}|manifest\.json\.part"
+)
 
 
 def remove_leftovers(folder: Path, keep: set[str]) -> None:
     """Removes what an interrupted build or an earlier generation left; only names that Wherefrom writes. Call it with the lock held."""
     for path in folder.iterdir():
-        if path.name in keep or not path.name.startswith(OURS):
+        if path.name in keep or not _LEFTOVER.fullmatch(path.name):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def check_ours(folder: Path) -> None:
+    """Raises InputError for a folder that is not ours to build in: neither new nor empty, nor an index, nor what a killed build left."""
+    if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder}: a file, an index is a folder; choose another place")
+        return
+    names = {path.name for path in folder.iterdir()}
+    foreign = sorted(name for name in names - {LOCK} if not _LEFTOVER.fullmatch(name))
+    try:
+        Manifest.read(folder)
+    except IndexNotFound:
+        is_ours = not names or (LOCK in names and not foreign)
+    except IndexCorrupt:  # perhaps not even JSON: of an index only where one stands around it
+        is_ours = LOCK in names and foreign == [MANIFEST]
+    except UnusableIndex:
+        is_ours = True  # of another version
+    else:
+        is_ours = True
+    if not is_ours:
+        listed = ", ".join((foreign or sorted(names))[:3])
+        raise InputError(f"{folder}: holds something other than an index ({listed}); choose another place, or empty it first")
 
 
 @contextmanager
@@ -126,7 +171,7 @@ def next_generation(folder: Path) -> Iterator[Manifest]:
 def write_lock(folder: Path) -> Iterator[None]:
     """The right to write to an index; the kernel gives it back when the process ends, however it ends. Raises IndexLocked."""
     folder.mkdir(parents=True, exist_ok=True)
-    with disk_errors(folder), open(folder / "lock", "ab") as file:
+    with disk_errors(folder), open(folder / LOCK, "ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

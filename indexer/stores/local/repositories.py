@@ -9,6 +9,7 @@ Not here: pages of the list (`indexer.stores.local.search`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +23,20 @@ from indexer.errors import IndexCorrupt
 from indexer.segment.format import disk_errors, sync_file
 from indexer.segment.prepare import name_hash
 from indexer.segment.segment import Segment
+from indexer.stores.local.manifest import TableFile
+from indexer.stores.local.sums import FileSum, SummedFile
 
 _BATCH_ROWS = 64  # licence texts make rows large
 
 
-def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    """Writes rows of REPOSITORIES_SCHEMA. Raises OutOfSpace."""
+def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> TableFile:
+    """Writes rows of REPOSITORIES_SCHEMA; returns what the manifest says of the file. Raises OutOfSpace."""
     with disk_errors(path):
         with pq.ParquetWriter(path, REPOSITORIES_SCHEMA, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch.cast(REPOSITORIES_SCHEMA))
         sync_file(path)
+    return TableFile(path.name, FileSum.of(path))
 
 
 def counted(batches: Iterable[pa.RecordBatch], segment: Segment) -> Iterator[pa.RecordBatch]:
@@ -49,31 +53,42 @@ def counted(batches: Iterable[pa.RecordBatch], segment: Segment) -> Iterator[pa.
         yield _with_files(batch, np.flatnonzero(files), files[files > 0])
 
 
-def live_table(tables: Sequence[pa.Buffer], removed: Mapping[str, int], columns: Sequence[str]) -> pa.Table:
-    """Some columns of the folded list, in no order; `columns` holds `repository` and `files`. Reads those columns whole."""
-    table = pa.concat_tables([_read(buffer, columns) for buffer in tables]) if tables else REPOSITORIES_SCHEMA.empty_table().select(columns)
+def live_table(tables: Sequence[SummedFile], removed: Mapping[str, int], columns: Sequence[str]) -> pa.Table:
+    """Some columns of the folded list, in no order; `columns` holds `repository` and `files`. Reads those columns whole.
+
+    Raises IndexCorrupt.
+    """
+    table = pa.concat_tables([_read(table, columns) for table in tables]) if tables else REPOSITORIES_SCHEMA.empty_table().select(columns)
     rows, files = _fold(table, removed)
     return table.take(rows).set_column(list(columns).index("files"), "files", pa.array(files, pa.int64()))
 
 
-def folded(tables: Sequence[pa.Buffer], removed: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
+def folded(tables: Sequence[SummedFile], removed: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
     """The whole rows of the folded list, in bounded memory, for a table that takes the place of these."""
-    rows, files = _fold(pa.concat_tables([_read(buffer, ["repository", "files"]) for buffer in tables]), removed)
+    rows, files = _fold(pa.concat_tables([_read(each, ["repository", "files"]) for each in tables]), removed)
     order = np.argsort(rows)
     rows, files = rows[order], files[order]
     begin = 0
-    for buffer in tables:
-        for batch in pq.ParquetFile(pa.BufferReader(buffer)).iter_batches(batch_size=_BATCH_ROWS):
-            first, last = np.searchsorted(rows, [begin, begin + batch.num_rows])
-            yield _with_files(batch, rows[first:last] - begin, files[first:last])
-            begin += batch.num_rows
+    for table in tables:
+        with _readable(table) as buffer:
+            for batch in pq.ParquetFile(pa.BufferReader(buffer)).iter_batches(batch_size=_BATCH_ROWS):
+                first, last = np.searchsorted(rows, [begin, begin + batch.num_rows])
+                yield _with_files(batch, rows[first:last] - begin, files[first:last])
+                begin += batch.num_rows
 
 
-def _read(buffer: pa.Buffer, columns: Sequence[str]) -> pa.Table:
-    try:
+def _read(table: SummedFile, columns: Sequence[str]) -> pa.Table:
+    with _readable(table) as buffer:
         return pq.read_table(pa.BufferReader(buffer), columns=list(columns))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise IndexCorrupt(f"a table of repositories is not readable ({error}); rebuild the index with wherefrom index") from error
+
+
+@contextmanager
+def _readable(table: SummedFile) -> Iterator[pa.Buffer]:
+    """A table's bytes; what Parquet cannot make of them becomes IndexCorrupt."""
+    try:
+        yield table.content()
+    except (pa.ArrowException, OSError) as error:
+        raise IndexCorrupt(f"{table.path}: not a table of repositories ({error}); rebuild the index with wherefrom index") from error
 
 
 def _fold(table: pa.Table, removed: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.answers import Verification
@@ -21,6 +19,7 @@ from indexer.fingerprint.winnow import Fingerprints
 from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FullText
 from indexer.stores.local.manifest import Manifest, folder_bytes
+from indexer.stores.local.sums import SummedFile
 
 MOST_ATTEMPTS = 100  # to open a generation while later ones are written
 
@@ -34,7 +33,7 @@ class Snapshot:
     segments: tuple[Segment, ...]
     filters: tuple[BloomFilter, ...]
     texts: tuple[FullText, ...]
-    tables: tuple[pa.Buffer, ...]
+    tables: tuple[SummedFile, ...]
 
     @classmethod
     def open(cls, folder: Path) -> Snapshot:
@@ -56,7 +55,7 @@ class Snapshot:
             tuple(Segment.open(folder / files.segment, folder / files.removed if files.removed else None) for files in manifest.segments),
             tuple(BloomFilter.open(folder / files.filter, SPEC.name) for files in manifest.segments),
             tuple(FullText.open(folder / files.text) for files in manifest.segments if files.text),
-            tuple(_mapped(folder / name) for name in manifest.repositories),
+            tuple(SummedFile.open(folder / table.name, table.sum) for table in manifest.repositories),
         )
 
     @property
@@ -128,30 +127,7 @@ class Snapshot:
         for file in (*(segment.file for segment in self.segments), *(bloom.file for bloom in self.filters), *tombstones):
             problems += file.verify(progress)
             size += file.header["size"]
-        for files, text in zip((files for files in self.manifest.segments if files.text), self.texts, strict=True):
-            problems += self._verify_text(text)
-            size += folder_bytes(self.folder / str(files.text))
+        for each in (*self.tables, *(file for text in self.texts for file in text.files)):
+            problems += [problem] if (problem := each.problem()) else []
+            size += each.size
         return Verification(len(self.manifest.names()), size, self.manifest.info.documents, tuple(problems))
-
-    def _verify_text(self, text: FullText) -> list[str]:
-        """The only files that are read by name and not as they were opened: a later generation may have removed them."""
-        try:
-            problems = text.verify()
-        except IndexCorrupt:
-            if Manifest.read(self.folder) == self.manifest:
-                raise
-            problems = ["missing"]
-        if problems and Manifest.read(self.folder) != self.manifest:
-            return [f"{self.folder}: generation {self.manifest.info.generation} was replaced while it was being read; verify again"]
-        return problems
-
-
-def _mapped(path: Path) -> pa.Buffer:
-    """A file's bytes, which stay readable when a later generation removes the file."""
-    try:
-        with open(path, "rb") as file:
-            return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except FileNotFoundError as error:
-        raise IndexNotFound(f"{path}: this part of the index is missing; rebuild it with wherefrom index") from error
-    except ValueError as error:  # an empty file cannot be mapped
-        raise IndexCorrupt(f"{path}: empty; rebuild the index with wherefrom index") from error

@@ -100,14 +100,15 @@ def state_of_all(folder: Path, numbers: range) -> dict[str, Any]:
     assert index.verify().problems == ()
     answers = everything(index, [text_of(number) for number in numbers])
     answers["hits"] = [[hit.repository for hit in index.search(f"value_{number}_3").hits] for number in numbers]
-    assert [bool(hits) for hits in answers["hits"]] == [one["member"] for one in answers["membership"]]
+    # What no segment holds is a member now and then, the more segments the more often; what one holds always is.
+    assert all(one["member"] for one, hits in zip(answers["membership"], answers["hits"], strict=True) if hits)
     assert answers["repositories"]["total"] == answers["documents"] == index.search("value*").total
     return answers
 
 
 def held(answers: dict[str, Any]) -> Any:
     """What of a state a merge may not change."""
-    return answers["hits"], answers["documents"], answers["repositories"], [one["member"] for one in answers["membership"]]
+    return answers["hits"], answers["documents"], answers["repositories"]
 
 
 def names(folder: Path) -> set[str]:

@@ -22,7 +22,7 @@ from indexer.index import Index
 from tests.indexer.conftest import RealIndex, batches_of, package_rows
 
 ROOT = Path(__file__).resolve().parents[3]
-FLIPS = int(os.environ.get("TEST_FLIPS", "120"))
+FLIPS = int(os.environ.get("TEST_FLIPS", "60"))
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,12 @@ sound answer, `refused` for an error of a documented kind, `found` where `verify
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import hashlib
+import itertools
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -77,6 +80,7 @@ def _fork(folder: Path) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(20, exit=True)  # a question that is never answered is a fault, not a wait
         with contextlib.suppress(BaseException):
             os.write(writing, json.dumps(testimony(folder)).encode())
         os._exit(0)
@@ -89,5 +93,11 @@ def _fork(folder: Path) -> str:
 
 if __name__ == "__main__":
     texts()  # read once, before any fork
-    for line in sys.stdin:
+    if sys.argv[1:]:
+        testimony(Path(sys.argv[1]))
+        sys.exit(0)
+    first = sys.stdin.readline().strip()
+    # A process of its own compiles what is not compiled yet: a fork is no place for that.
+    subprocess.run([sys.executable, "-m", "tests.indexer.stores.witness", first], check=False, stdout=subprocess.DEVNULL)
+    for line in itertools.chain([first], sys.stdin):
         print(_fork(Path(line.strip())), flush=True)
