@@ -13,9 +13,10 @@ from indexer.errors import IndexNotFound
 from indexer.location import default_location, state_file
 
 
-def test_no_index_of_the_user_is_in_reach() -> None:
+def test_no_index_of_the_user_is_in_reach(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFound, match="no index is set"):
-        default_location(os.environ)
+        default_location({"HOME": str(tmp_path)})
+    assert "WHEREFROM_INDEX" not in os.environ
     assert "wherefrom-tests-" in str(state_file(os.environ))
     assert "wherefrom-tests-" in str(Path.home())
 

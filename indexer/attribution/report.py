@@ -83,12 +83,12 @@ class Report:
         matches = []
         ends = [stretch.end for stretch in stretches]
         for run in found.chain:
-            names = names_of(self.query, found.compared, run)
             for i in range(bisect_right(ends, run.begin), len(stretches)):
                 stretch = stretches[i]
                 if stretch.begin >= run.end:
                     break
                 low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
+                names = names_of(self.query, found.compared, run, low, high)
                 start_line, end_line = lines_of(found.compared, *_in_source(run, low, high))
                 matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
         return tuple(matches)

@@ -80,13 +80,13 @@ def lines_of(compared: Compared, begin: int, end: int) -> tuple[int, int]:
     return compared.line_at(int(tokens.starts[begin])), compared.line_at(int(tokens.ends[end - 1]) - 1)
 
 
-def names_of(query: Query, compared: Compared, run: Run) -> dict[str, str] | None:
-    """The source's identifiers -> the text's, for a renamed run; only those that differ."""
+def names_of(query: Query, compared: Compared, run: Run, low: int, high: int) -> dict[str, str] | None:
+    """The source's identifiers -> the text's in tokens [low, high) of a renamed run; only those that differ."""
     if run.kind != "renamed":
         return None
     mine, theirs = query.renamed, compared.renamed
-    first, last = np.searchsorted(mine.tokens, [run.begin, run.end]).tolist()
-    other = int(np.searchsorted(theirs.tokens, run.other))
+    begin, first, last = np.searchsorted(mine.tokens, [run.begin, low, high]).tolist()
+    other = int(np.searchsorted(theirs.tokens, run.other)) + first - begin
     a, b = mine.codes[first:last], theirs.codes[other : other + last - first]
     if len(a) != len(b):
         return None
