@@ -161,6 +161,8 @@ def _verify_uncovered(search: _Search, hits: Hits) -> None:
         budget -= 1
         if search.verify(_whole(search, candidate)):
             is_open[: len(positions)] &= ~_covered(search, positions)
+    if (is_open & hits.cut).any():
+        search.limits.append("postings")
 
 
 def _whole(search: _Search, candidate: Candidate) -> Candidate:

@@ -156,25 +156,25 @@ def look_up(
     out_query,
     out_position,
 ):
-    """Postings of each of `keys` (fingerprint << 16 | contexts). Returns (hits, bad page or -1, whether a list was cut).
+    """Postings of each of `keys` (fingerprint << 16 | contexts). Returns (hits, bad page or -1); hits are -1 when
+    `out_query` is full.
 
     out_count[i]: how many postings the fingerprint has, out_repositories[i]: in how many repositories. With `filtered` a long list
     gives only postings one of whose contexts agrees: a shared run of the guaranteed length holds at least `reach` more tokens on one
     side. At most `most` a fingerprint. A position with MORE_PLACES is of a document that may hold the fingerprint elsewhere too.
     """
     n = 0
-    cut = False
     for i in range(len(keys)):
         payload, state = find_entry(words, halves, touched, crcs, directory, entries, bits, keys[i] >> np.uint64(16))
         if state >= 0:
-            return n, state, cut
+            return n, state
         out_count[i], out_repositories[i] = 0, 0
         if state == -2:
             continue
         if payload & np.uint64(1) == 0:
             out_count[i], out_repositories[i] = 1, 1
             if n >= len(out_query):
-                return -1, -1, cut
+                return -1, -1
             out_query[n] = i
             out_position[n] = payload >> np.uint64(1)
             n += 1
@@ -182,13 +182,13 @@ def look_up(
         at = lists + np.int64(payload >> np.uint64(1))
         bad = check(words, touched, crcs, at, min(at + 30, lists_end))
         if bad >= 0:
-            return n, bad, cut
+            return n, bad
         total, at = read_varint(data, at)
         repositories, at = read_varint(data, at)
         size, at = read_varint(data, at)
         bad = check(words, touched, crcs, at, at + np.int64(size))
         if bad >= 0:
-            return n, bad, cut
+            return n, bad
         count = np.int64(total >> np.uint64(1))
         more = total & np.uint64(1) != 0  # some document has further places of this fingerprint
         out_count[i], out_repositories[i] = count, np.int64(repositories)
@@ -210,15 +210,14 @@ def look_up(
                 if not same_right and not same_left:
                     continue
             if taken >= most:
-                cut = True
                 break
             if n >= len(out_query):
-                return -1, -1, cut
+                return -1, -1
             out_query[n] = i
             out_position[n] = position | MORE_PLACES if any_context else position
             n += 1
             taken += 1
-    return n, -1, cut
+    return n, -1
 
 
 @njit(cache=True, nogil=True)

@@ -45,7 +45,6 @@ COLUMNS = {
     "rows.offset": "<u8",
     "rows.first": "<u8",
 }
-MAX_RAW_BLOCK = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,7 @@ class Postings:
     """Where some fingerprints stand.
 
     `counts` int64 (keys,): postings of each, `repositories` int64 (keys,): how many hold it; `queries` int64, `positions` uint64
-    (hits,): which key, which token of the segment; `more` bool (hits,): the document may hold it elsewhere too. `cut`: a list was not
-    read to its end.
+    (hits,): which key, which token of the segment; `more` bool (hits,): the document may hold it elsewhere too.
     """
 
     counts: NDArray[np.int64]
@@ -62,7 +60,6 @@ class Postings:
     queries: NDArray[np.int64]
     positions: NDArray[np.uint64]
     more: NDArray[np.bool_]
-    cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +141,7 @@ class Segment:
         counts, repositories = np.where(whole, kept, found.counts), np.where(whole, holders, found.repositories)
         rank = np.arange(len(queries)) - (np.cumsum(kept) - kept)[queries]
         first = rank < most
-        return Postings(counts, repositories, queries[first], positions[first], more[first], found.cut or not bool(first.all()))
+        return Postings(counts, repositories, queries[first], positions[first], more[first])
 
     def holds(self, channel: Channel, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """For each fingerprint, whether a live document has it. Reads at most 8 times as much of a list as lies before a live document."""
@@ -175,7 +172,7 @@ class Segment:
         room = 64 * len(keys) + 1024
         while True:
             queries, positions = np.empty(room, np.int64), np.empty(room, np.uint64)
-            n, bad, cut = kernels.look_up(
+            n, bad = kernels.look_up(
                 self.file.words, self.file.halves, self.file.bytes, self.file.touched, self.file.crcs,
                 begin["directory"][0], begin["entries"][0], *begin["lists"], bits, keys, filtered, most,
                 counts, repositories, queries, positions,
@@ -183,7 +180,7 @@ class Segment:
             self.file.raise_bad_page(bad)
             if n >= 0:
                 found = positions[:n]
-                return Postings(counts, repositories, queries[:n], found & ~kernels.MORE_PLACES, found >= kernels.MORE_PLACES, cut)
+                return Postings(counts, repositories, queries[:n], found & ~kernels.MORE_PLACES, found >= kernels.MORE_PLACES)
             room *= 4
 
     def documents_of(self, positions: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -11,7 +11,6 @@ MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
 NUMBER_CODE = np.uint64(0x9AE16A3B2F90404F)
 STRING_CODE = np.uint64(0xC3A5C85C97CB3127)
-IDENTIFIER_CODE = np.uint64(0xB492B66FBE98F273)
 MAX_LITERAL_BYTES = 1024
 
 
@@ -111,8 +110,8 @@ def literal_end(data, i, end):
 
 @njit(cache=True, nogil=True)
 def rename(data, offsets, keywords, starts, ends, hashes, token_offsets, out_code, out_token, out_offsets):
-    """The renamed stream: out_code is what stands in a k-gram (IDENTIFIER_CODE ^ identity for identifiers, with the lowest bit set;
-    other codes have it cleared), out_token the exact token it begins at."""
+    """The renamed stream: out_code is the identity of an identifier with the lowest bit set, and what stands in a
+    k-gram for all others, with it cleared; out_token the exact token it begins at."""
     one = np.uint64(1)
     n = 0
     for d in range(len(offsets) - 1):
