@@ -35,6 +35,8 @@ COMMANDS = {
     "keys": ("search_api.keys_cli", "make, list and revoke the API keys of a server"),
     "filter": ("search_api.filter_cli", "the membership filter as one file, for testing offline"),
     "serve": ("ui.cli", "API and page on one port"),
+    "mcp": ("search_api.tools_cli", "tools for coding agents, by the Model Context Protocol"),
+    "lsp": ("search_api.tools_cli", "diagnostics and hovers for editors, by the Language Server Protocol"),
     "inspect": ("search_api.cli", "what an index holds and how large its parts are"),
     "verify": ("search_api.cli", "read every byte of an index and check it"),
 }
@@ -69,6 +71,9 @@ _EXTRAS = {
     "pydantic_settings": "server",
     "prometheus_client": "server",
     "gradio": "page",
+    "mcp": "tools",
+    "pygls": "tools",
+    "lsprotocol": "tools",
 }
 
 _HELP = """\

@@ -5,11 +5,13 @@ Not here: what is served (`search_api.app`), the command (`ui.cli`).
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from indexer.errors import InputError
 from search_api.settings import Settings
 
 _LOGGING: dict[str, Any] = {
@@ -39,3 +41,17 @@ def server(app: ASGIApp, settings: Settings, *, log_config: dict[str, Any] | Non
             timeout_graceful_shutdown=10,
         )
     )
+
+
+def announced(app: ASGIApp, settings: Settings, path: str) -> None:
+    """Serves until it is told to stop; standard output gets one line, the address. Raises InputError for a port that is taken."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        bound = socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"{settings.host}:{settings.port}: cannot listen there ({error.strerror}); choose another --host or --port"
+        ) from None
+    host, port = bound.getsockname()[:2]
+    print(f"http://{f'[{host}]' if ':' in host else host}:{port}{path}", flush=True)  # noqa: T201 - what the command is asked for
+    server(app, settings).run(sockets=[bound])

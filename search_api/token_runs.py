@@ -15,6 +15,11 @@ from indexer.bloom import standalone
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
+def line_ends(text: str) -> list[int]:
+    """Where each line ends, its LF, CRLF or CR included. "a\\r\\nb" -> [3]"""
+    return [match.end() for match in _LINE_END.finditer(text)]
+
+
 @dataclass(frozen=True, slots=True)
 class TokenText:
     """A text cut into tokens: where they begin and end, what they are, and where each line ends."""
@@ -27,7 +32,7 @@ class TokenText:
     def of(cls, text: str) -> TokenText:
         """O(characters)"""
         edges = standalone.tokens(text)
-        return cls(edges, [text[begin:end] for begin, end in edges], [match.end() for match in _LINE_END.finditer(text)])
+        return cls(edges, [text[begin:end] for begin, end in edges], line_ends(text))
 
     def lines(self, begin: int, end: int) -> tuple[int, int]:
         """The 1-based inclusive lines of tokens [begin, end)."""
