@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick reference chromium
+.PHONY: help demo test lint bench bench-quick api-cases load reference chromium
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ bench: $(VENV)/installed-bench ## the whole workload, about 450 MB of real code 
 
 bench-quick: $(VENV)/installed-bench ## a tenth of it, about two minutes once downloaded
 	@$(BIN)/python -m tests.bench --quick $(ARGS)
+
+api-cases: $(VENV)/installed-test ## 20,000 requests made of the API's description, good and bad; about ten minutes (ARGS="--cases 1000")
+	@$(BIN)/python -m tests.api_cases $(ARGS)
+
+load: $(VENV)/installed-test ## membership at 500 a second beside a bare FastAPI, and with attribution alongside (ARGS="--seconds 10")
+	@$(BIN)/python -m tests.load $(ARGS)
 
 reference: $(VENV)/installed-test ## write REFERENCE.md anew from the commands, settings and routes
 	@$(BIN)/python -m tests.reference_docs > REFERENCE.md.part && mv REFERENCE.md.part REFERENCE.md

@@ -73,6 +73,11 @@ class Index:
         """Name, version, date, generation, spec, number of documents."""
         return self._snapshot.manifest.info
 
+    @property
+    def has_tombstones(self) -> bool:
+        """Whether documents were removed that the filter still knows: then membership looks further, and takes longer."""
+        return self._snapshot.has_tombstones
+
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
         """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""
         _check_unit(offset_unit)

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         default=10 * 1024 * 1024, ge=1024, description="Largest request body in bytes, on every route; a larger one is answered 413."
     )
     concurrency: int = Field(
-        default=4,
+        default=2,  # most of a question's time is Python's own: on 2 cores, 4 threads answered no more than 1, and the event loop later
         ge=1,
         le=256,
         description="How many questions the engine works on at once, and how many batches; further ones wait. Not for membership.",

@@ -68,7 +68,7 @@ def _check_version(index: Index, version: str | None) -> None:
 )
 async def info(request: Request, engine: Engine) -> Response:
     """Which index answers here: name, version, date, generation, fingerprint spec, number of documents."""
-    return await engine.check(lambda index: send(to_json(index.info), request, tagged=True))
+    return await engine.check(lambda index: send(to_json(index.info), request, tagged=True), 0)
 
 
 @router.get("/v1/schemas", response_model=schemas.SchemaList, responses={**NOT_MODIFIED, **problems(400, 401, 406, 413, 429)})

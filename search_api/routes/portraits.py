@@ -25,7 +25,9 @@ router = APIRouter(route_class=GuardedRoute, default_response_class=Answer, tags
 class OverlapAnswer(BaseModel):
     """What the published editor plugin reads."""
 
-    spans: list[tuple[int, int]] = Field(description="Half-open, ascending, disjoint, in UTF-16 code units.", examples=[[[0, 120]]])
+    spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        description="Half-open, ascending, disjoint, in UTF-16 code units.", examples=[[[0, 120]]]
+    )
     segments: list[str] = Field(description="The text of each span, white space collapsed.", examples=[["def main():"]])
     raw_segments: list[str] = Field(description="The text of each span as it was sent.", examples=[["def  main():"]])
 
@@ -57,7 +59,7 @@ class PortraitReport(BaseModel):
 @router.post("/overlap", response_model=OverlapAnswer, responses=BODY_PROBLEMS)
 async def overlap(question: OverlapQuestion, engine: Engine) -> Answer:
     """Which stretches of a document are in the corpus, for editors; short and empty documents have none."""
-    membership = await engine.check(lambda index: index.membership(question.document, offset_unit="utf-16"))
+    membership = await engine.check(lambda index: index.membership(question.document, offset_unit="utf-16"), len(question.document))
     return Answer(to_json(compat.overlap(question.document, membership)))
 
 
@@ -104,7 +106,7 @@ async def _portrait(question: PortraitQuestion, engine: Workers) -> Answer:
 
 
 async def _memberships(documents: list[str], engine: Workers) -> list[Membership]:
-    limit = compat.MAX_REPORT_CHARACTERS
-    if sum(map(len, documents)) > limit:
+    limit, characters = compat.MAX_REPORT_CHARACTERS, sum(map(len, documents))
+    if characters > limit:
         raise Problem(TOO_LARGE, f"reports are for at most {limit} characters together; /overlap and /v1 take more")
-    return await engine.check(lambda index: [index.membership(document, offset_unit="utf-32") for document in documents])
+    return await engine.check(lambda index: [index.membership(document, offset_unit="utf-32") for document in documents], characters)

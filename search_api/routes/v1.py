@@ -29,7 +29,7 @@ router = APIRouter(route_class=GuardedRoute, default_response_class=Answer, tags
 @router.post("/v1/membership", response_model=schemas.Membership, responses=BODY_PROBLEMS)
 async def membership(question: MembershipQuestion, engine: Engine) -> Answer:
     """Is this text in the corpus? Answered by the filter alone, in milliseconds."""
-    return Answer(to_json(await engine.check(lambda index: membership_of(index, question))))
+    return Answer(to_json(await engine.check(lambda index: membership_of(index, question), len(question.text))))
 
 
 @router.post("/v1/attribution", response_model=schemas.Attribution, responses=BODY_PROBLEMS)
