@@ -25,7 +25,9 @@ from indexer.attribution.attribute import Ask, attribute
 from indexer.attribution.query import as_utf8
 from indexer.bloom import asking
 from indexer.errors import DocumentNotFound, InputError
+from indexer.licences.legal import Legal
 from indexer.query.tree import FieldName
+from indexer.stores.local.legal import legal
 from indexer.stores.local.manifest import Manifest
 from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
@@ -149,6 +151,10 @@ class Index:
     def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
         """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError for a bad cursor."""
         return repository_page(self._snapshot, owner, limit, cursor)
+
+    def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none."""
+        return legal(self._snapshot, repository)
 
     def describe(self) -> dict[str, Any]:
         """What the index holds and how many bytes each part takes."""

@@ -1,0 +1,156 @@
+"""Which stretches of a file come from elsewhere? An answer's spans without our own code, each with a lasting identity.
+
+Not here: whole files and folders (`search_api.audit.components`), licences and policy (`search_api.audit.judge`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from indexer.answers import Attribution, Document, Match, Source, Span
+from indexer.bloom.standalone import tokens as token_ranges
+from search_api.audit.model import Finding, Place
+from search_api.audit.own import OwnCode, ours_first
+from search_api.audit.scan import Scanned
+from search_api.audit.settings import Settings
+from search_api.audit.text import Text
+
+MOST_PLACES = 5  # sources listed with a finding
+
+
+def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Callable[[str], Document]) -> tuple[list[Finding], int]:
+    """The findings of one file in text order, and how many spans were left out as common."""
+    answer = scanned.answer
+    assert answer is not None
+    if not answer.spans or own.holds_file(scanned.entry.path, scanned.blob_id):
+        return [], 0
+    text = Text.of(scanned.text)
+    to_bytes = scanned.byte_offsets
+    ordinals: Counter[str] = Counter()
+    found, common = [], 0
+    for number, span in enumerate(answer.spans):
+        sources = [answer.sources[position] for position in span.sources]
+        theirs = without_ours(sources, own, document)
+        if sources and not theirs:
+            continue
+        if not _counts(span, text, scanned.entry.lines, settings):
+            common += 1
+            continue
+        sha256 = tokens_sha256(scanned.text[span.start : span.end])
+        found.append(_finding(scanned, text, span, number, theirs, sha256, ordinals[sha256], to_bytes))
+        ordinals[sha256] += 1
+    return found, common
+
+
+def tokens_sha256(text: str) -> str:
+    """What a text's tokens are, whatever its formatting."""
+    joined = "\x1f".join(text[begin:end] for begin, end in token_ranges(text))
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def identity(path: str, sha256: str, ordinal: int) -> str:
+    """A finding's id: its path, its tokens, and how many equal ones stand before it in the file."""
+    return hashlib.sha256(f"{path}\0{sha256}\0{ordinal}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def without_ours(sources: Iterable[Source], own: OwnCode, document: Callable[[str], Document]) -> list[Source]:
+    """Sources that are not ours, best first, copies of each behind it. Copies of what is likely to be our original are ours too."""
+    ours, theirs = [], []
+    for source in sources:
+        if own.holds(source):
+            ours.append(source)  # what is folded under it is a copy of ours
+            continue
+        ours += [copy for copy in source.copies if own.holds(copy)]
+        theirs += [source, *(copy for copy in source.copies if not own.holds(copy))]
+    return [source for source in theirs if not ours_first(ours, source, document)] if ours else theirs
+
+
+def _counts(span: Span, text: Text, lines: frozenset[int] | None, settings: Settings) -> bool:
+    """Whether a span is more than idiom, and, where only some lines count, has enough of its tokens there."""
+    too_common = settings.max_files is not None and (span.files > settings.max_files or span.capped)
+    if too_common or span.tokens < settings.min_tokens or (settings.only_significant and not span.significant):
+        return False
+    if lines is None:
+        return True
+    inside = token_ranges(text.text[span.start : span.end])
+    changed = sum(text.line(span.start + begin) in lines for begin, _ in inside)
+    return changed >= min(settings.min_tokens, span.tokens)
+
+
+def _finding(
+    scanned: Scanned, text: Text, span: Span, number: int, theirs: Sequence[Source], sha256: str, ordinal: int, to_bytes: Callable[[int], int]
+) -> Finding:
+    answer = scanned.answer
+    assert answer is not None
+    places = tuple(place_of(source, number) for source in theirs[:MOST_PLACES])
+    licenses = tuple(dict.fromkeys(source.license_expression or "NOASSERTION" for source in theirs))
+    best = theirs[0] if theirs else None
+    return Finding(
+        id=identity(scanned.entry.path, sha256, ordinal),
+        scope="span",
+        path=scanned.entry.path,
+        start_line=span.start_line,
+        end_line=span.end_line,
+        start_column=text.column(span.start),
+        end_column=text.column(span.end - 1) + 1,
+        start_byte=to_bytes(span.start),
+        end_byte=to_bytes(span.end),
+        tokens=span.tokens,
+        tokens_sha256=sha256,
+        kind=span.kind,
+        score=span.score,
+        files=span.files,
+        repositories=span.repositories,
+        owners=span.owners,
+        capped=span.capped,
+        component=component_key(best.repository, best.commit) if best else "",
+        sources=places,
+        sources_total=len(theirs) + sum(max(0, source.copies_total - len(source.copies)) for source in theirs),
+        license_expression=best.license_expression if best else None,
+        license_type=best.license_type if best else "none",
+        licenses=licenses,
+    )
+
+
+def component_key(repository: str, commit: str | None) -> str:
+    """What findings of one repository at one version have in common. ("pypi/attrs", "25.1") -> "pypi/attrs@25.1" """
+    return f"{repository}@{commit}" if commit else repository
+
+
+def place_of(source: Source, span: int | None = None) -> Place:
+    """A source as a finding lists it, with the lines and names of one span where it says them."""
+    match = next((match for match in source.matches if match.span == span), None)
+    first, last = _lines(match, source)
+    return Place(
+        document_id=source.document_id,
+        repository=source.repository,
+        owner=source.owner,
+        path=source.path,
+        commit=source.commit,
+        start_line=first,
+        end_line=last,
+        language=source.language,
+        license_expression=source.license_expression,
+        license_type=source.license_type,
+        url=source.url.partition("#")[0] + f"#L{first}-L{last}",
+        project_url=source.project_url,
+        swhid=f"{source.swhid.partition(';')[0]};lines={first}-{last}" if source.swhid else None,
+        purl=source.purl,
+        kind=source.kind,
+        similarity=source.similarity,
+        names=match.names if match else None,
+    )
+
+
+def _lines(match: Match | None, source: Source) -> tuple[int, int]:
+    return (match.start_line, match.end_line) if match else (source.start_line, source.end_line)
+
+
+def covering(answer: Attribution, least: float) -> Iterator[Source]:
+    """Sources whose exact matches hold at least this share of a file's tokens, and of their own hull."""
+    for source in answer.sources:
+        held = sum(answer.spans[match.span].tokens * match.similarity for match in source.matches if match.kind == "exact")
+        if held >= least * answer.tokens and source.similarity >= least:
+            yield source

@@ -1,0 +1,128 @@
+"""What does the index say of each file? One pass over the files: read, decode, look into the cache, ask.
+
+Every file is attributed whole. The membership filter is no gate here: it answers for exact runs of 33 tokens, attribution for 20
+and for renamed code, so a file that the filter lets pass may hold a finding.
+
+Not here: which files (`search_api.audit.files`), what an answer means for the project (`search_api.audit.findings`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from curation.decoding import decode
+from indexer.answers import Attribution
+from indexer.errors import InputError, TimedOut
+from search_api.audit.asking import LIMIT, Answer, answers
+from search_api.audit.cache import Cache
+from search_api.audit.files import Entry, Skipped
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+    from search_api.client import Client
+
+MAX_FILE_BYTES = 5_000_000
+_OPTIONS = f"limit={LIMIT}"
+_CODECS = {"UTF-8-SIG": "utf-8", "UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be", "UTF-32LE": "utf-32-le", "UTF-32BE": "utf-32-be"}
+_MARK_BYTES = {"UTF-8-SIG": 3, "UTF-16LE": 2, "UTF-16BE": 2, "UTF-32LE": 4, "UTF-32BE": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A file and what the index says of it; without `answer` it was not scanned, for `reason`."""
+
+    entry: Entry | Skipped
+    text: str = ""
+    encoding: str = "UTF-8"
+    blob_id: str = ""
+    answer: Attribution | None = None
+    reason: str | None = None
+
+    @property
+    def byte_offsets(self) -> Callable[[int], int]:
+        """Code points -> the file's own bytes."""
+        codec, mark = _CODECS.get(self.encoding, self.encoding), _MARK_BYTES.get(self.encoding, 0)
+        return lambda offset: mark + len(self.text[:offset].encode(codec))
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a scan is; `told` is called after each file. `cached` counts files that nobody had to be asked about."""
+
+    told: Callable[[Progress], None] = lambda _progress: None
+    files: int = 0
+    cached: int = 0
+
+    def done(self, was_cached: bool) -> None:
+        """One file more."""
+        self.files += 1
+        self.cached += was_cached
+        self.told(self)
+
+
+def scan(
+    index: Index | Client,
+    entries: Iterable[Entry | Skipped],
+    cache: Cache,
+    *,
+    jobs: int,
+    max_file_bytes: int = MAX_FILE_BYTES,
+    progress: Progress | None = None,
+) -> Iterator[Scanned]:
+    """Every entry with its answer, in order. Raises what ends the whole scan; what was answered until then is in the cache."""
+    told = progress or Progress()
+    for read, answer in answers(index, _unanswered(entries, cache, max_file_bytes), jobs):
+        told.done(read.answer is not None)
+        if answer is None:
+            yield read
+            continue
+        if isinstance(answer, Attribution):
+            cache.put(read.text, _OPTIONS, answer)
+        yield _answered(read, answer)
+
+
+def _unanswered(entries: Iterable[Entry | Skipped], cache: Cache, max_file_bytes: int) -> Iterator[tuple[Scanned, str | None]]:
+    """Each entry as read, with its text where somebody has to be asked about it."""
+    for entry in entries:
+        read = _read(entry, max_file_bytes)
+        if read.reason is None and (known := cache.get(read.text, _OPTIONS)):
+            read = replace(read, answer=known)
+        yield read, read.text if read.reason is None and read.answer is None else None
+
+
+def _answered(read: Scanned, answer: Answer) -> Scanned:
+    if isinstance(answer, Attribution):
+        return replace(read, answer=answer)
+    reason = "timed out" if isinstance(answer, TimedOut) else f"refused: {answer}"
+    return Scanned(read.entry, reason=reason)
+
+
+def _read(entry: Entry | Skipped, max_file_bytes: int) -> Scanned:
+    """The entry's text, or why it has none."""
+    if isinstance(entry, Skipped):
+        return Scanned(entry, reason=entry.reason)
+    if entry.size > max_file_bytes:
+        return Scanned(entry, reason=f"too large: {entry.size} bytes, the limit is {max_file_bytes}")
+    try:
+        content = entry.read()
+    except OSError as error:
+        return Scanned(entry, reason=f"unreadable: {error.strerror}")
+    except InputError as error:
+        return Scanned(entry, reason=f"unreadable: {error}")
+    decoded = decode(content)
+    if decoded is None:
+        return Scanned(entry, reason="binary")
+    return Scanned(entry, decoded.text, decoded.encoding, _blob_id(content))
+
+
+def _blob_id(content: bytes) -> str:
+    """The git blob SHA-1, which the corpus calls a content's id."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def is_incomplete(reason: str) -> bool:
+    """Whether a file that was not scanned for this reason should have been: it may hold code."""
+    return reason.startswith(("too large", "unreadable", "timed out", "refused", "archive"))
