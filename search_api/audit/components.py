@@ -60,7 +60,7 @@ def whole(scanned: Scanned, spans: Sequence[Finding], own: OwnCode, document: Ca
         start_column=1,
         end_column=len(text.lines(last, last)[0]) + 1,
         start_byte=0,
-        end_byte=scanned.byte_offsets(len(scanned.text)),
+        end_byte=scanned.byte_offset(len(scanned.text)),
         tokens=answer.tokens,
         tokens_sha256=sha256,
         score=max(span.score for span in spans),

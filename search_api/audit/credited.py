@@ -20,7 +20,6 @@ from search_api.audit.model import Credit, Finding
 
 _LICENCE_LINE = re.compile(r"licen[sc]e(?:s|d under)?\s*[:=]\s*(\S[^\n]*)", re.IGNORECASE)
 _MOST_BYTES = 2_000_000
-_NAME_CHARACTER = r"[A-Za-z0-9_.-]"
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Credits:
         """Whether a finding is credited, and where; a right credit counts before a wrong one."""
         wrong = None
         for where, expression in self._stated(finding):
-            if expression is None or _agrees(expression, finding):
+            if expression is None or _agrees(expression, finding, is_text=where in self.licences):
                 return "credited", where
             wrong = wrong or f"{where} says {expression}"
         return ("credited_wrongly", wrong) if wrong else ("not_credited", None)
@@ -76,15 +75,22 @@ class Credits:
                 yield from ((path, licence) for licence in _named_in(text, finding))
 
 
-def _agrees(expression: str, finding: Finding) -> bool:
-    """Whether a credit states a licence that a source has, one of its choices, or all that several sources have."""
+def _agrees(expression: str, finding: Finding, *, is_text: bool) -> bool:
+    """Whether a credit states a licence that a source has, one of its choices, or all that several sources have.
+
+    A licence's text is the same for `only` and `or later`.
+    """
     stated = normalize(expression)
     if stated is None:
         return False
-    held = {name for choice in alternatives(stated) for name in choice}
+    held = {_plain(name, is_text) for choice in alternatives(stated) for name in choice}
     wanted = [normalize(one) for one in (finding.license_expression, *finding.licenses) if one]
-    choices = [set(choice) for one in wanted if one for choice in alternatives(one)]
+    choices = [{_plain(name, is_text) for name in choice} for one in wanted if one for choice in alternatives(one)]
     return stated in wanted or any(choice <= held for choice in choices)
+
+
+def _plain(name: str, is_text: bool) -> str:
+    return name.removesuffix("-only").removesuffix("-or-later") if is_text else name
 
 
 def _named_in(notice: str, finding: Finding) -> Iterator[str | None]:
@@ -101,4 +107,4 @@ def _names(paragraph: str, finding: Finding) -> bool:
         return False
     best = finding.sources[0]
     names: Sequence[str | None] = (best.repository, (best.purl or "").partition("@")[0], best.project_url)
-    return any(name and re.search(rf"(?<!{_NAME_CHARACTER}){re.escape(name)}(?!{_NAME_CHARACTER[:-1]}/])", paragraph) for name in names)
+    return any(name and re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w/-]|\.\w)", paragraph) for name in names)

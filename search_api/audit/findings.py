@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from curation.licence_texts import is_legal_name
 from indexer.answers import Attribution, Document, Match, Source, Span
 from indexer.bloom.standalone import tokens as token_ranges
 from search_api.audit.model import Finding, Place
@@ -24,10 +25,9 @@ def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Calla
     """The findings of one file in text order, and how many spans were left out as common."""
     answer = scanned.answer
     assert answer is not None
-    if not answer.spans or own.holds_file(scanned.entry.path, scanned.blob_id):
+    if not answer.spans or own.holds_file(scanned.entry.path, scanned.blob_id) or is_legal_name(scanned.entry.path):
         return [], 0
     text = Text.of(scanned.text)
-    to_bytes = scanned.byte_offsets
     ordinals: Counter[str] = Counter()
     found, common = [], 0
     for number, span in enumerate(answer.spans):
@@ -35,11 +35,12 @@ def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Calla
         theirs = without_ours(sources, own, document)
         if sources and not theirs:
             continue
-        if not _counts(span, text, scanned.entry.lines, settings):
+        is_legal = bool(theirs) and is_legal_name(theirs[0].path)  # a licence header, as its licence file has it too
+        if is_legal or not _counts(span, text, scanned.entry.lines, settings):
             common += 1
             continue
         sha256 = tokens_sha256(scanned.text[span.start : span.end])
-        found.append(_finding(scanned, text, span, number, theirs, sha256, ordinals[sha256], to_bytes))
+        found.append(_finding(scanned, text, span, number, theirs, sha256, ordinals[sha256]))
         ordinals[sha256] += 1
     return found, common
 
@@ -80,7 +81,7 @@ def _counts(span: Span, text: Text, lines: frozenset[int] | None, settings: Sett
 
 
 def _finding(
-    scanned: Scanned, text: Text, span: Span, number: int, theirs: Sequence[Source], sha256: str, ordinal: int, to_bytes: Callable[[int], int]
+    scanned: Scanned, text: Text, span: Span, number: int, theirs: Sequence[Source], sha256: str, ordinal: int
 ) -> Finding:
     answer = scanned.answer
     assert answer is not None
@@ -95,8 +96,8 @@ def _finding(
         end_line=span.end_line,
         start_column=text.column(span.start),
         end_column=text.column(span.end - 1) + 1,
-        start_byte=to_bytes(span.start),
-        end_byte=to_bytes(span.end),
+        start_byte=scanned.byte_offset(span.start),
+        end_byte=scanned.byte_offset(span.end),
         tokens=span.tokens,
         tokens_sha256=sha256,
         kind=span.kind,

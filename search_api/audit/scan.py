@@ -8,6 +8,7 @@ Not here: which files (`search_api.audit.files`), what an answer means for the p
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 5_000_000
 _OPTIONS = f"limit={LIMIT}"
 _CODECS = {"UTF-8-SIG": "utf-8", "UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be", "UTF-32LE": "utf-32-le", "UTF-32BE": "utf-32-be"}
-_MARK_BYTES = {"UTF-8-SIG": 3, "UTF-16LE": 2, "UTF-16BE": 2, "UTF-32LE": 4, "UTF-32BE": 4}
+_MARKS = {
+    "UTF-8-SIG": codecs.BOM_UTF8,
+    "UTF-16LE": codecs.BOM_UTF16_LE,
+    "UTF-16BE": codecs.BOM_UTF16_BE,
+    "UTF-32LE": codecs.BOM_UTF32_LE,
+    "UTF-32BE": codecs.BOM_UTF32_BE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +45,22 @@ class Scanned:
     text: str = ""
     encoding: str = "UTF-8"
     blob_id: str = ""
+    sha1: str = ""
     answer: Attribution | None = None
     reason: str | None = None
 
-    @property
-    def byte_offsets(self) -> Callable[[int], int]:
+    def byte_offset(self, offset: int) -> int:
         """Code points -> the file's own bytes."""
-        codec, mark = _CODECS.get(self.encoding, self.encoding), _MARK_BYTES.get(self.encoding, 0)
-        return lambda offset: mark + len(self.text[:offset].encode(codec))
+        return len(_MARKS.get(self.encoding, b"")) + len(self.text[:offset].encode(self.codec))
+
+    @property
+    def codec(self) -> str:
+        """The file's encoding as Python calls it, without a mark."""
+        return _CODECS.get(self.encoding, self.encoding)
+
+    def encoded(self, text: str) -> bytes:
+        """Another text in the file's encoding, mark included; what it cannot express becomes a question mark."""
+        return _MARKS.get(self.encoding, b"") + text.encode(self.codec, "replace")
 
 
 @dataclass(slots=True)
@@ -115,7 +130,7 @@ def _read(entry: Entry | Skipped, max_file_bytes: int) -> Scanned:
     decoded = decode(content)
     if decoded is None:
         return Scanned(entry, reason="binary")
-    return Scanned(entry, decoded.text, decoded.encoding, _blob_id(content))
+    return Scanned(entry, decoded.text, decoded.encoding, _blob_id(content), hashlib.sha1(content, usedforsecurity=False).hexdigest())
 
 
 def _blob_id(content: bytes) -> str:
