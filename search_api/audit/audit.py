@@ -39,7 +39,7 @@ class Request:
     """What to audit, and how. `revision` and `staged` ask for changed lines alone; `cache_folder` None keeps nothing."""
 
     paths: tuple[Path, ...]
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     revision: str | None = None
     staged: bool = False
     jobs: int = 1
@@ -212,16 +212,15 @@ def _problems(files: Sequence[FileReport], age: int | None, oldest: int | None) 
         yield f"{len(missed)} of {len(files)} files could not be scanned, {missed[0].path} among them ({missed[0].reasons[0]})"
     if partial:
         reasons = sorted({reason for file in partial for reason in file.reasons})
-        yield f"{len(partial)} of {len(files)} files were scanned in part (limits reached: {', '.join(reasons)}), {partial[0].path} among them"
+        limits = f"limits reached: {', '.join(reasons)}"
+        yield f"{len(partial)} of {len(files)} files were scanned in part ({limits}), {partial[0].path} among them"
     if oldest is not None and age is not None and age > oldest:
         yield f"the index is {age} days old; at most {oldest} were allowed (max_index_age_days)"
 
 
 def _fails(judged: Iterable[Finding], settings: Settings) -> bool:
     """Whether the policy says that a finding which nobody answers for fails the audit."""
-    return settings.policy is not None and any(
-        finding.level in settings.policy.fail_on for finding in judged if finding.standing == "new"
-    )
+    return settings.policy is not None and any(finding.level in settings.policy.fail_on for finding in judged if finding.standing == "new")
 
 
 def _counts(files: Sequence[FileReport], ignored: int) -> Counts:

@@ -26,7 +26,14 @@ def changed(paths: Sequence[Path], revision: str) -> Iterator[Entry | Skipped]:
     if revision.startswith("-"):
         raise InputError(f"--diff {revision}: not a revision; wanted a branch, a tag or a commit")
     for top, inside in _by_repository(paths):
-        _git(top, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", why=f"{revision}: no such revision in {top}; fetch it, or name another")
+        _git(
+            top,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            f"{revision}^{{commit}}",
+            why=f"{revision}: no such revision in {top}; fetch it, or name another",
+        )
         for name, lines in _changed_lines(top, [revision], inside):
             yield _working_file(top, name, lines)
         for name in _names(_git(top, "ls-files", "-o", "--exclude-standard", "-z", "--full-name", "--", *inside)):
@@ -55,7 +62,11 @@ def _by_repository(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str]]]:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; wanted a path inside a git repository")
         folder = path if path.is_dir() else path.parent
-        top = Path(_git(folder, "rev-parse", "--show-toplevel", why=f"{path}: not in a git repository; --diff and --staged need one").decode().rstrip("\n"))
+        top = Path(
+            _git(folder, "rev-parse", "--show-toplevel", why=f"{path}: not in a git repository; --diff and --staged need one")
+            .decode()
+            .rstrip("\n")
+        )
         inside = path.resolve().relative_to(top.resolve()).as_posix()
         yield top, [f":(top,literal){'' if inside == '.' else inside}"]
 

@@ -50,18 +50,27 @@ def audit(
         ),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings and policy. Default: wherefrom.toml, else [tool.wherefrom] in pyproject.toml.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings and policy. Default: wherefrom.toml, else [tool.wherefrom] in pyproject.toml."),
     ] = None,
-    baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Findings known before, as --report baseline=FILE wrote them.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Findings known before, as --report baseline=FILE wrote them.")
+    ] = None,
     diff: Annotated[str | None, typer.Option(metavar="REV", help="Only lines that changed since this git revision.")] = None,
     staged: Annotated[bool, typer.Option("--staged", help="Only lines that the next git commit changes.")] = False,
-    use: Annotated[str | None, typer.Option(metavar="USE", help="How the project is used: internal, saas or distributed (the default).")] = None,
+    use: Annotated[
+        str | None, typer.Option(metavar="USE", help="How the project is used: internal, saas or distributed (the default).")
+    ] = None,
     project_license: Annotated[
         str | None, typer.Option(metavar="ID", help="The project's licence. Default: what its manifests or LICENSE say.")
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Credit every source in the files, with SPDX snippet tags around each finding.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Credit every source in the files, with SPDX snippet tags around each finding.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many cores to use. Default: all.")] = None,
-    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where answers are kept between runs. Default: the user's cache folder.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where answers are kept between runs. Default: the user's cache folder.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no answers.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as one JSON document and nothing else.")] = False,
 ) -> None:
@@ -121,11 +130,12 @@ def _request(
 def _settings(file: Path | None, use: str | None, project_license: str | None) -> Settings:
     """Those of the file given, else of the working folder; what the command line says comes first."""
     from search_api.audit import settings
+    from search_api.audit.model import USES
 
     found = file or settings.find(Path.cwd())
     read = settings.read(found) if found else settings.Settings()
-    if use is not None and use not in settings.USES:
-        raise InputError(f"--use {use}: wanted one of {', '.join(settings.USES)}")
+    if use is not None and use not in USES:
+        raise InputError(f"--use {use}: wanted one of {', '.join(USES)}")
     if project_license is not None:
         project_license = settings.known_expression(project_license, "--project-license")
     return replace(read, use=use or read.use, project_license=project_license or read.project_license)

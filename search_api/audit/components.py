@@ -41,7 +41,7 @@ _Root = tuple[str, str, str]  # repository at a version, folder in the project, 
 def whole(scanned: Scanned, spans: Sequence[Finding], own: OwnCode, document: Callable[[str], Document]) -> Whole | None:
     """The file as a whole, where it is one. `spans` are its findings: a file without any is idiom or ours."""
     answer = scanned.answer
-    if answer is None or not spans or scanned.entry.lines is not None:
+    if answer is None or not spans or scanned.lines is not None:
         return None
     sources = without_ours(covering(answer, WHOLE), own, document)
     if not sources:
@@ -86,7 +86,7 @@ def gathered(wholes: Sequence[Whole], scanned_paths: Iterable[str]) -> list[Find
     out = []
     while chosen := _best_root(left.values(), refused):
         members = [one for one in left.values() if chosen in set(_roots(one))]
-        folder = os.path.commonpath([os.path.dirname(one.finding.path) for one in members])
+        folder = os.path.commonpath([one.finding.path.rpartition("/")[0] for one in members])
         inside = sum(path.startswith(f"{folder}/") or not folder for path in paths)
         if len(members) < LEAST_SHARE * inside:
             refused.add(chosen)

@@ -25,7 +25,8 @@ from search_api.audit.text import Text
 
 _BEGIN, _END = "SPDX-Snippet" + "Begin", "SPDX-Snippet" + "End"  # apart, so that no reader takes this file for credited
 _TAG = re.compile(
-    r"SPDX-(?:(?P<begin>SnippetBegin)|(?P<end>SnippetEnd)|(?P<name>License-Identifier|SnippetCopyrightText|SnippetComment):[ \t]*(?P<value>[^\r\n]*))"
+    r"SPDX-(?:(?P<begin>SnippetBegin)|(?P<end>SnippetEnd)"
+    r"|(?P<name>License-Identifier|SnippetCopyrightText|SnippetComment):[ \t]*(?P<value>[^\r\n]*))"
 )
 _MOST_WIDENED = 200  # lines
 _CLOSERS = ("*/", "-->", "*)", "#}", "-}", "]]")
@@ -97,7 +98,7 @@ def blocks(text: str) -> list[Block]:
     return found + [_block(line, tags, len(lines.line_starts)) for line, tags in open_blocks]
 
 
-def place(text: str, path: str, start_line: int, end_line: int, credits: Sequence[Credit]) -> Placement:
+def place(text: str, path: str, start_line: int, end_line: int, stated: Sequence[Credit]) -> Placement:
     """Where tags go that credit some lines, 1-based and inclusive. Raises InputError where the file has no comments, or no free place."""
     lines = Text.of(text)
     free = _free_lines(text, path, lines)
@@ -114,7 +115,7 @@ def place(text: str, path: str, start_line: int, end_line: int, credits: Sequenc
     def comment(content: str) -> str:
         return f"{indent[0] if indent else ''}{opener} {content}{f' {closer}' if closer else ''}{ending}"
 
-    before = "".join(map(comment, [_BEGIN, *_tags(credits)]))
+    before = "".join(map(comment, [_BEGIN, *_tags(stated)]))
     is_open = end == last and bool(lines.lines(end, end)[0])  # no line end to begin after
     return Placement(begin, end, before, (ending if is_open else "") + comment(_END))
 
@@ -134,9 +135,9 @@ def can_comment(path: str) -> bool:
     return _ending(path) in _BY_ENDING
 
 
-def _tags(credits: Sequence[Credit]) -> list[str]:
+def _tags(stated: Sequence[Credit]) -> list[str]:
     out: list[str] = []
-    for credit in credits:
+    for credit in stated:
         out.append(f"SPDX-License-Identifier: {_one_line(credit.license_expression)}")
         out += [f"SPDX-SnippetCopyrightText: {_one_line(line)}" for line in credit.copyrights or ("NOASSERTION",)]
         out.append(f"SPDX-SnippetComment: {_one_line(credit.comment)}")

@@ -5,7 +5,6 @@ Not here: how snippet tags are written and read (`search_api.audit.credit`).
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +69,7 @@ class Credits:
             prefix = "" if finding.path == "." else finding.path + "/"
             yield from ((path, licence) for path, licence in sorted(self.licences.items()) if prefix and path.startswith(prefix))
         for path, text in sorted(self.notices.items()):
-            folder = os.path.dirname(path)
+            folder = path.rpartition("/")[0]
             if not folder or finding.path.startswith(folder + "/"):
                 yield from ((path, licence) for licence in _named_in(text, finding))
 

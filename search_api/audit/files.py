@@ -61,8 +61,8 @@ def entries(paths: Sequence[Path], exclude: Sequence[str], ignored: Ignored) -> 
         if not os.path.lexists(path):
             raise InputError(f"{path}: no such file or folder; wanted files, folders or archives to audit")
         if path.is_dir():
-            rules = _Rules.above(path) if _repository_of(path) else _Rules(())
-            yield from _folder(path, shown(path), rules, excluded, ignored)
+            folder = path.resolve()
+            yield from _folder(folder, shown(path), _Rules.above(folder), excluded, ignored)
         elif is_archive(path):
             yield from _archive(path, excluded, ignored)
         else:
@@ -72,11 +72,10 @@ def entries(paths: Sequence[Path], exclude: Sequence[str], ignored: Ignored) -> 
 def shown(path: Path) -> str:
     """How reports name a path: relative to the working folder where it lies inside, else to itself. Folder "." -> "" """
     here = Path.cwd().resolve()
-    full = Path(os.path.abspath(path))
-    for base in (here, Path.cwd()):
-        if full.is_relative_to(base):
-            relative = full.relative_to(base).as_posix()
-            return "" if relative == "." else relative
+    full = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+    if full.is_relative_to(here):
+        relative = full.relative_to(here).as_posix()
+        return "" if relative == "." else relative
     return "" if path.is_dir() else full.name
 
 
@@ -98,7 +97,7 @@ class _Rules:
         if top is None:
             return cls(())
         rules = cls(()).with_file(top, top / ".git" / "info" / "exclude")
-        inside = Path(os.path.abspath(folder)).relative_to(top).parts
+        inside = folder.relative_to(top).parts
         for depth in range(len(inside)):
             parent = top.joinpath(*inside[:depth])
             rules = rules.with_file(parent, parent / ".gitignore")
@@ -114,9 +113,8 @@ class _Rules:
 
     def leave_out(self, path: Path, is_folder: bool) -> bool:
         """Whether the innermost rule that speaks of a path ignores it."""
-        full = Path(os.path.abspath(path))
         for folder, spec in reversed(self.specs):
-            verdict = spec.check_file(full.relative_to(folder).as_posix() + ("/" if is_folder else "")).include
+            verdict = spec.check_file(path.relative_to(folder).as_posix() + ("/" if is_folder else "")).include
             if verdict is not None:
                 return verdict
         return False
@@ -124,12 +122,11 @@ class _Rules:
 
 def _repository_of(folder: Path) -> Path | None:
     """The top of the git repository that a folder lies in."""
-    full = Path(os.path.abspath(folder))
-    return next((each for each in (full, *full.parents) if (each / ".git").exists()), None)
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
 def _folder(folder: Path, name: str, rules: _Rules, excluded: GitIgnoreSpec, ignored: Ignored) -> Iterator[Entry | Skipped]:
-    rules = rules.with_file(Path(os.path.abspath(folder)), folder / ".gitignore")
+    rules = rules.with_file(folder, folder / ".gitignore")
     try:
         children = sorted(os.scandir(folder), key=lambda child: child.name)
     except OSError as error:

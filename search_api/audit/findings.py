@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from curation.licence_texts import is_legal_name
 from indexer.answers import Attribution, Document, Match, Source, Span
 from indexer.bloom.standalone import tokens as token_ranges
+from search_api.audit.legal_text import is_licence_header
 from search_api.audit.model import Finding, Place
 from search_api.audit.own import OwnCode, ours_first
 from search_api.audit.scan import Scanned
@@ -35,8 +36,9 @@ def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Calla
         theirs = without_ours(sources, own, document)
         if sources and not theirs:
             continue
-        is_legal = bool(theirs) and is_legal_name(theirs[0].path)  # a licence header, as its licence file has it too
-        if is_legal or not _counts(span, text, scanned.entry.lines, settings):
+        stands_in_licence = bool(theirs) and is_legal_name(theirs[0].path)
+        is_legal = stands_in_licence or is_licence_header(scanned.text[span.start : span.end])
+        if is_legal or not _counts(span, text, scanned.lines, settings):
             common += 1
             continue
         sha256 = tokens_sha256(scanned.text[span.start : span.end])
@@ -80,9 +82,7 @@ def _counts(span: Span, text: Text, lines: frozenset[int] | None, settings: Sett
     return changed >= min(settings.min_tokens, span.tokens)
 
 
-def _finding(
-    scanned: Scanned, text: Text, span: Span, number: int, theirs: Sequence[Source], sha256: str, ordinal: int
-) -> Finding:
+def _finding(scanned: Scanned, text: Text, span: Span, number: int, theirs: Sequence[Source], sha256: str, ordinal: int) -> Finding:
     answer = scanned.answer
     assert answer is not None
     places = tuple(place_of(source, number) for source in theirs[:MOST_PLACES])

@@ -41,7 +41,8 @@ def fix(outcome: Outcome) -> Iterator[str]:
         if finding.credit != "credited" and finding.scope != "folder":
             by_path.setdefault(finding.path, []).append(finding)
         elif finding.credit != "credited":
-            yield f"{finding.path}: {len(finding.covers)} whole files of {finding.component}; keep its licence file there, or credit it in a NOTICE file"
+            what = f"{finding.path}: {len(finding.covers)} whole files of {finding.component}"
+            yield f"{what}; keep its licence file there, or credit it in a NOTICE file"
     for path, findings in sorted(by_path.items()):
         yield from _fix_file(path, findings, outcome.texts[path], outcome.corpus)
 
@@ -99,9 +100,7 @@ def _placed(text: str, path: str, stretches: Sequence[_Stretch]) -> list[Placeme
     todo = _joined(stretches)
     while True:
         placements = [credit.place(text, path, one.start_line, one.end_line, one.credits) for one in todo]
-        widened = [
-            _Stretch(place.begin, place.end, one.component, one.credits) for place, one in zip(placements, todo, strict=True)
-        ]
+        widened = [_Stretch(place.begin, place.end, one.component, one.credits) for place, one in zip(placements, todo, strict=True)]
         united = _joined([_around(one, there) for one in widened])
         if united == todo:
             return placements

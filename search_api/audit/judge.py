@@ -40,7 +40,9 @@ class Judge:
         """The finding with everything that follows from it."""
         compatibility: Compatibility = compatible(self.project_license, finding.license_expression) if self.project_license else "not_asked"
         credit, where = self.credits.of(finding)
-        finding = replace(finding, obligations=obligations(finding, self.use), compatibility=compatibility, credit=credit, credited_in=where)
+        finding = replace(
+            finding, obligations=obligations(finding, self.use), compatibility=compatibility, credit=credit, credited_in=where
+        )
         if self.policy is not None:
             level, reasons = _level(finding, self.policy)
             finding = replace(finding, level=level, level_reasons=reasons)

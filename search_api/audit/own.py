@@ -21,7 +21,6 @@ from curation.metadata import github_repository
 from indexer.answers import Document, Source
 from search_api.audit import settings
 
-
 _OWN_LINKS = frozenset({"repository", "source", "source code", "code", "github", "homepage"})  # a link of another name may be anybody's
 
 

@@ -49,6 +49,11 @@ class Scanned:
     answer: Attribution | None = None
     reason: str | None = None
 
+    @property
+    def lines(self) -> frozenset[int] | None:
+        """The lines that count; None: all."""
+        return self.entry.lines if isinstance(self.entry, Entry) else None
+
     def byte_offset(self, offset: int) -> int:
         """Code points -> the file's own bytes."""
         return len(_MARKS.get(self.encoding, b"")) + len(self.text[:offset].encode(self.codec))

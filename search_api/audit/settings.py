@@ -113,8 +113,8 @@ def read(file: Path) -> Settings:
                                   "max_index_age_days": int, "policy": dict, "own": dict, "suppress": list})  # fmt: skip
     for name in ("policy", "own", "suppress"):
         plain.pop(name, None)
-    limits = {name: policy.pop(name) for name in ("min_tokens", "max_files", "only_significant") if name in policy}
-    limits = _taken(limits, f"{where}.policy", {"min_tokens": int, "max_files": int, "only_significant": bool})
+    kinds: dict[str, type] = {"min_tokens": int, "max_files": int, "only_significant": bool}
+    limits = _taken({name: policy.pop(name) for name in kinds if name in policy}, f"{where}.policy", kinds)
     if plain.get("use", "internal") not in USES:
         raise InputError(f"{where}: use is {plain['use']!r}; it takes {', '.join(USES)}")
     if "project_license" in plain:
@@ -160,7 +160,7 @@ def _table(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _taken(given: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> dict[str, Any]:
+def _taken(given: Mapping[str, Any], where: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
     """The values, lists as tuples. Raises InputError for a name or a type that is not wanted."""
     for name, value in given.items():
         if name not in kinds:
@@ -205,5 +205,3 @@ def _suppress(given: Any, where: str) -> Suppress:
     if not isinstance(expires, datetime.date) or isinstance(expires, datetime.datetime):
         raise InputError(f"{where}: expires is {expires!r}; it takes a date, expires = YYYY-MM-DD, after which the finding counts again")
     return Suppress(given.get("finding"), given.get("path"), reason.strip(), expires)
-
-

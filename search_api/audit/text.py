@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -32,4 +33,4 @@ class Text:
     def lines(self, first: int, last: int) -> list[str]:
         """Some lines without their ends, 1-based and inclusive."""
         starts = [*self.line_starts[first - 1 : last + 1], len(self.text)]
-        return [self.text[a:b].rstrip("\r\n") for a, b in zip(starts, starts[1:], strict=False)][: last - first + 1]
+        return [self.text[a:b].rstrip("\r\n") for a, b in pairwise(starts)][: last - first + 1]

@@ -8,7 +8,8 @@ from search_api.audit.model import Audit, Finding
 def index_line(audit: Audit) -> str:
     """The index and its age."""
     info, age = audit.index, audit.index_age_days
-    return f"index {info.name}, version {info.version}, of {info.date} ({'age unknown' if age is None else f'{age} days old'}), {info.documents:,} documents"
+    made = f"{info.date} ({'age unknown' if age is None else f'{age} days old'})"
+    return f"index {info.name}, version {info.version}, of {made}, {info.documents:,} documents"
 
 
 def coverage_line(audit: Audit) -> str:
@@ -28,7 +29,11 @@ def lines(audit: Audit) -> list[str]:
 
 def sentence(finding: Finding) -> str:
     """A finding in one sentence. "Lines 3-40 are exactly in pypi/x@1 a.py lines 1-38, MIT (permissive); not credited." """
-    what = {"span": f"Lines {finding.start_line}-{finding.end_line}", "file": "This whole file", "folder": f"{len(finding.covers)} whole files of this folder"}
+    what = {
+        "span": f"Lines {finding.start_line}-{finding.end_line}",
+        "file": "This whole file",
+        "folder": f"{len(finding.covers)} whole files of this folder",
+    }
     source = finding.sources[0] if finding.sources else None
     there = f"{finding.component}, {source.path} lines {source.start_line}-{source.end_line}" if source else "a source that was not listed"
     licence = f"{finding.license_expression or 'no licence known'} ({finding.license_type.replace('_', ' ')})"

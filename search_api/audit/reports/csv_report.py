@@ -35,7 +35,9 @@ def _rows(audit: Audit) -> Iterator[dict[str, object]]:
 
 
 def _row(finding: Finding) -> dict[str, object]:
-    named = ("path start_line end_line scope kind tokens files level standing credit license_expression license_type compatibility id").split()
+    named = (
+        "path start_line end_line scope kind tokens files level standing credit license_expression license_type compatibility id"
+    ).split()
     row = {"state": "found", **{name: getattr(finding, name) for name in named}}
     row |= {"obligations": "; ".join(dict.fromkeys(duty.text for duty in finding.obligations)), "reasons": "; ".join(finding.level_reasons)}
     if finding.sources:

@@ -23,7 +23,9 @@ def name_of(*parts: str) -> str:
 
 def document_name(audit: Audit) -> str:
     """A name for the document, the same for the same result."""
-    return name_of(audit.created, audit.tool, audit.index.name, audit.index.version, *(finding.id + finding.standing for finding in audit.findings))
+    return name_of(
+        audit.created, audit.tool, audit.index.name, audit.index.version, *(finding.id + finding.standing for finding in audit.findings)
+    )
 
 
 @cache
@@ -61,4 +63,5 @@ def remark(finding: Finding) -> str:
     """Where a finding comes from, and how sure that is."""
     source = finding.sources[0] if finding.sources else None
     there = f"{source.path}, lines {source.start_line}-{source.end_line}, {source.swhid or source.url}" if source else "not listed"
-    return f"{finding.kind}, {finding.tokens} tokens, from {finding.component}: {there}; licence stated: {finding.license_expression or 'none'}; {finding.standing}"
+    stated = finding.license_expression or "none"
+    return f"{finding.kind}, {finding.tokens} tokens, from {finding.component}: {there}; licence stated: {stated}; {finding.standing}"

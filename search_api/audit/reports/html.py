@@ -35,7 +35,9 @@ class Row:
 def render(outcome: Outcome) -> str:
     """The page. Whatever comes from the corpus or the project is escaped."""
     folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     findings = outcome.audit.findings
     code = {finding.id: rows for finding in islice(findings, MOST_SHOWN) if (rows := list(_rows(finding, outcome)))}
     return environment.get_template("audit.html").render(

@@ -19,7 +19,9 @@ def render(outcome: Outcome) -> str:
 
 def _lines(audit: Audit) -> Iterator[str]:
     found = audit.open_findings
-    verdict = "incomplete" if audit.problems else "the policy says no" if audit.exit_code == 1 else "nothing new" if not found else "see below"
+    verdict = (
+        "incomplete" if audit.problems else "the policy says no" if audit.exit_code == 1 else "nothing new" if not found else "see below"
+    )
     yield f"## Where does this code come from? {len(found)} finding{'' if len(found) == 1 else 's'}: {verdict}\n"
     if found:
         yield "| finding | from | licence | verdict | credit | held by |"
@@ -33,7 +35,13 @@ def _lines(audit: Audit) -> Iterator[str]:
 
 
 def _row(finding: Finding) -> str:
-    lines_ = f":{finding.start_line}-{finding.end_line}" if finding.scope == "span" else f" ({len(finding.covers)} files)" if finding.scope == "folder" else ""
+    lines_ = (
+        f":{finding.start_line}-{finding.end_line}"
+        if finding.scope == "span"
+        else f" ({len(finding.covers)} files)"
+        if finding.scope == "folder"
+        else ""
+    )
     source = finding.sources[0] if finding.sources else None
     place = _plain(f"{finding.component} {source.path}#L{source.start_line}-L{source.end_line}" if source else "not listed")
     link = f"[{place}]({source.url.replace(' ', '%20').replace(')', '%29')})" if source and source.url.startswith("http") else place

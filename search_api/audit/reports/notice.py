@@ -82,8 +82,8 @@ def _texts(components: Sequence[Component], corpus: Corpus) -> Iterator[str]:
             continue
         for text in (*legal.license_texts, *legal.notice_texts):
             owners.setdefault(text.text.strip(), []).append(f"{component.repository}, {text.path}")
-    for text, names in owners.items():
-        yield f"{_RULE}\nFrom {'; '.join(dict.fromkeys(map(_one_line, names)))}\n\n{text}"
+    for content, names in owners.items():
+        yield f"{_RULE}\nFrom {'; '.join(dict.fromkeys(map(_one_line, names)))}\n\n{content}"
 
 
 def _one_line(text: str) -> str:

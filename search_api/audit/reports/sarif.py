@@ -22,11 +22,31 @@ _LEVEL = {"denied": "error", "flagged": "warning", "allowed": "note"}
 
 # licence category -> rule id, name, what it means, severity for those who sort by it
 _RULES: dict[LicenseType, tuple[str, str, str, str]] = {
-    "copyleft": ("WF1001", "CopyleftCode", "Code under a copyleft licence: what it becomes part of may have to carry the same licence.", "error"),
-    "weak_copyleft": ("WF1002", "WeakCopyleftCode", "Code under a weak copyleft licence: the file or library that holds it keeps that licence.", "warning"),
-    "other": ("WF1003", "CodeUnderAnotherLicence", "Code under a licence that is restrictive or not understood: a person has to read it.", "warning"),
+    "copyleft": (
+        "WF1001",
+        "CopyleftCode",
+        "Code under a copyleft licence: what it becomes part of may have to carry the same licence.",
+        "error",
+    ),
+    "weak_copyleft": (
+        "WF1002",
+        "WeakCopyleftCode",
+        "Code under a weak copyleft licence: the file or library that holds it keeps that licence.",
+        "warning",
+    ),
+    "other": (
+        "WF1003",
+        "CodeUnderAnotherLicence",
+        "Code under a licence that is restrictive or not understood: a person has to read it.",
+        "warning",
+    ),
     "none": ("WF1004", "CodeWithoutLicence", "Code for which no licence is known: without one nobody may use it.", "warning"),
-    "permissive": ("WF1005", "PermissiveCode", "Code under a permissive licence: its copyright notice and licence text have to be kept.", "recommendation"),
+    "permissive": (
+        "WF1005",
+        "PermissiveCode",
+        "Code under a permissive licence: its copyright notice and licence text have to be kept.",
+        "recommendation",
+    ),
 }
 _HELP = (
     "Look at the source that the message names. If the code comes from there, keep its licence: credit it (`wherefrom audit --fix` puts "
@@ -112,7 +132,12 @@ def _result(finding: Finding) -> dict[str, Any]:
 
 
 def _location(finding: Finding) -> dict[str, Any]:
-    region = {"startLine": finding.start_line, "endLine": finding.end_line, "startColumn": finding.start_column, "endColumn": finding.end_column}
+    region = {
+        "startLine": finding.start_line,
+        "endLine": finding.end_line,
+        "startColumn": finding.start_column,
+        "endColumn": finding.end_column,
+    }
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(first_path(finding), safe="/"), "uriBaseId": "SRCROOT"},

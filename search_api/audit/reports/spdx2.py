@@ -9,22 +9,14 @@ import datetime
 import io
 from typing import Any
 
-from spdx_tools.spdx.model import (
-    Actor,
-    ActorType,
-    Checksum,
-    ChecksumAlgorithm,
-    CreationInfo,
-    Document,
-    ExternalPackageRef,
-    ExternalPackageRefCategory,
-    File,
-    Package,
-    Relationship,
-    RelationshipType,
-    Snippet,
-    SpdxNoAssertion,
-)
+from spdx_tools.spdx.model.actor import Actor, ActorType
+from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
+from spdx_tools.spdx.model.document import CreationInfo, Document
+from spdx_tools.spdx.model.file import File
+from spdx_tools.spdx.model.package import ExternalPackageRef, ExternalPackageRefCategory, Package
+from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
+from spdx_tools.spdx.model.snippet import Snippet
+from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from search_api.audit.audit import Outcome
@@ -73,7 +65,9 @@ def document(outcome: Outcome) -> Document:
 
 def _project(audit: Audit) -> Package:
     expression = _expression(audit.project_license)
-    return Package(_PROJECT, PROJECT, SpdxNoAssertion(), files_analyzed=False, license_declared=expression, license_concluded=SpdxNoAssertion())
+    return Package(
+        _PROJECT, PROJECT, SpdxNoAssertion(), files_analyzed=False, license_declared=expression, license_concluded=SpdxNoAssertion()
+    )
 
 
 def _package(component: Component) -> Package:

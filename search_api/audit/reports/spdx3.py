@@ -68,7 +68,13 @@ class _Graph:
         profiles = [spdx.ProfileIdentifierType.core, spdx.ProfileIdentifierType.software, spdx.ProfileIdentifierType.simpleLicensing]
         said = "\n".join(about.lines(self._outcome.audit))
         self._add(
-            spdx.SpdxDocument, "document", name="Wherefrom audit", comment=said, rootElement=[sbom], element=[*held, sbom], profileConformance=profiles
+            spdx.SpdxDocument,
+            "document",
+            name="Wherefrom audit",
+            comment=said,
+            rootElement=[sbom],
+            element=[*held, sbom],
+            profileConformance=profiles,
         )
 
     def _source(self, component: Component) -> Any:
@@ -86,7 +92,9 @@ class _Graph:
         return file
 
     def _snippet(self, finding: Finding, file: Any) -> Any:
-        snippet = self._add(spdx.software_Snippet, f"snippet-{finding.id}", name=f"{finding.path}, lines {finding.start_line}-{finding.end_line}")
+        snippet = self._add(
+            spdx.software_Snippet, f"snippet-{finding.id}", name=f"{finding.path}, lines {finding.start_line}-{finding.end_line}"
+        )
         snippet.software_snippetFromFile = file
         snippet.software_byteRange = spdx.PositiveIntegerRange(beginIntegerRange=finding.start_byte + 1, endIntegerRange=finding.end_byte)
         snippet.software_lineRange = spdx.PositiveIntegerRange(beginIntegerRange=finding.start_line, endIntegerRange=finding.end_line)
@@ -95,7 +103,9 @@ class _Graph:
     def _licence(self, element: Any, expression: str | None, *, declared: bool = False) -> None:
         """States a licence that SPDX lists; one that it does not stands in the remark."""
         if known := listed(expression):
-            licence = self._add(spdx.simplelicensing_LicenseExpression, f"licence-{name_of(known)}", simplelicensing_licenseExpression=known)
+            licence = self._add(
+                spdx.simplelicensing_LicenseExpression, f"licence-{name_of(known)}", simplelicensing_licenseExpression=known
+            )
             self._relation(element, "hasDeclaredLicense" if declared else "hasConcludedLicense", [licence])
 
     def _relation(self, one: Any, kind: str, others: list[Any], comment: str | None = None) -> None:

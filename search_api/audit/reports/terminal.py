@@ -72,8 +72,8 @@ def _finding(finding: Finding) -> Text:
 def _summary(audit: Audit) -> Iterator[Text]:
     counts, standing = audit.counts, Counter(finding.standing for finding in audit.findings)
     new = standing["new"]
-    credits = Counter(finding.credit for finding in audit.findings if finding.standing == "new")
-    said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(credits.items()))
+    credited = Counter(finding.credit for finding in audit.findings if finding.standing == "new")
+    said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(credited.items()))
     yield Text.assemble(
         (f"{new} finding{'' if new == 1 else 's'}", "bold"),
         f" ({said or 'nothing new'})",
