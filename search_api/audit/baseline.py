@@ -1,6 +1,7 @@
 """Which findings were known before? A file of identities, written by `--report baseline=FILE` and given back with `--baseline FILE`.
 
-A finding is new when its identity is, or when its licence is worse than the baseline says.
+A finding is new when its identity is, or when its licence is worse than the baseline says. A whole file or folder is known as well
+by the stretches it stands for, and they by it: lines put above make a whole file a stretch, and that is nothing new.
 
 Not here: suppressions (`search_api.audit.settings`), identity itself (`search_api.audit.findings`).
 """
@@ -42,7 +43,11 @@ def read(file: Path) -> dict[str, Known]:
     if given.get("format") != FORMAT:
         raise InputError(f"{file}: baseline format {given.get('format')!r}, this reader takes {FORMAT}; make it anew, or upgrade wherefrom")
     try:
-        return {one["id"]: Known(one["level"], one["license_type"]) for one in given["findings"]}
+        return {
+            id_: Known(one["level"], one["license_type"])
+            for one in given["findings"]
+            for id_ in (one["id"], *one.get("stands_for", ()))
+        }
     except (KeyError, TypeError):
         raise InputError(f"{file}: a finding lacks its id, level or license_type; make it anew with --report baseline={file}") from None
 
@@ -56,12 +61,16 @@ def write(audit: Audit) -> str:
 
 
 def is_known(finding: Finding, known: dict[str, Known]) -> bool:
-    """Whether a baseline answers for a finding: it holds its identity, under a licence that was no better."""
-    before = known.get(finding.id)
-    if before is None:
-        return False
-    worse_level = "not_judged" not in (before.level, finding.level) and _rank(LEVELS, finding.level) > _rank(LEVELS, before.level)
-    return not worse_level and _rank(_TYPES, finding.license_type) <= _rank(_TYPES, before.license_type)
+    """Whether a baseline answers for a finding: it holds its identity or all its stretches, under licences that were no better."""
+    ids = (finding.id,) if finding.id in known else finding.stands_for
+    return bool(ids) and all(id_ in known and not _is_worse(finding, known[id_]) for id_ in ids)
+
+
+def _is_worse(finding: Finding, before: Known) -> bool:
+    judged = "not_judged" not in (before.level, finding.level)
+    if judged and _rank(LEVELS, finding.level) > _rank(LEVELS, before.level):
+        return True
+    return _rank(_TYPES, finding.license_type) > _rank(_TYPES, before.license_type)
 
 
 def _rank(order: Iterable[str], value: str) -> int:
@@ -78,4 +87,5 @@ def _row(finding: Finding) -> dict[str, object]:
         "license_expression": finding.license_expression,
         "license_type": finding.license_type,
         "level": finding.level,
+        **({"stands_for": finding.stands_for} if finding.stands_for else {}),
     }

@@ -68,6 +68,7 @@ def whole(scanned: Scanned, spans: Sequence[Finding], own: OwnCode, document: Ca
         repositories=rarest.repositories,
         owners=rarest.owners,
         capped=rarest.capped,
+        stands_for=tuple(span.id for span in spans),
     )
     return Whole(_named(finding, sources, scanned.blob_id), scanned.blob_id, tuple(sources))
 
@@ -124,7 +125,8 @@ def _folder(folder: str, root: _Root, members: Sequence[Whole]) -> Finding:
         for one, source in zip(ordered, picked, strict=True)
     )
     licenses = tuple(sorted({source.license_expression or "NOASSERTION" for source in picked}))
-    expression = licenses[0] if len(licenses) == 1 else " AND ".join(f"({one})" if " OR " in one else one for one in licenses)
+    joined = " AND ".join(f"({one})" if " OR " in one else one for one in licenses)
+    expression = picked[0].license_expression if len(licenses) == 1 else joined
     sha256 = tokens_sha256(picked[0].repository)
     return replace(
         ordered[0].finding,
@@ -143,9 +145,10 @@ def _folder(folder: str, root: _Root, members: Sequence[Whole]) -> Finding:
         sources=(place_of(picked[0]),),
         sources_total=1,
         license_expression=expression,
-        license_type=license_type(expression),
+        license_type=picked[0].license_type if len(licenses) == 1 else license_type(expression),
         licenses=licenses,
         covers=covers,
+        stands_for=tuple(id_ for one in ordered for id_ in one.finding.stands_for),
     )
 
 

@@ -10,14 +10,15 @@ _MARKS = re.compile(
     r"|general public licen[sc]e|under the licen[sc]e|the licen[sc]e\b|copyright\b|liab(?:le|ility)"
 )
 _WORD = re.compile(r"[a-z]{2,}")
-_PROSE = 0.75  # of the characters that are neither white space nor comment signs
+_CODE = re.compile(r"[\[\](){}=_;<>|&+]")
+_MOST_CODE = 0.05  # of the characters that are no white space; a licence has some brackets too
 _WORDS_A_MARK = 40
 
 
 def is_licence_header(text: str) -> bool:
     """Whether a text is prose about a licence, a warranty or a copyright. O(characters)"""
-    plain = re.sub(r"[\s#*/;%\"'.,()<>:!-]+", " ", text.lower()).strip()
+    plain = " ".join(re.sub(r"[\s#*/;%\"'.,()<>:!-]+", " ", text.lower()).split())
     words = _WORD.findall(plain)
-    if not words or sum(map(len, words)) < _PROSE * len(plain.replace(" ", "")):
+    if not words or len(_CODE.findall(text)) > _MOST_CODE * sum(map(len, text.split())):
         return False
-    return len(_MARKS.findall(" ".join(plain.split()))) * _WORDS_A_MARK >= len(words)
+    return len(_MARKS.findall(plain)) * _WORDS_A_MARK >= len(words)

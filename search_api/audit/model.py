@@ -96,6 +96,7 @@ class Finding:
 
     `id` derives from path, tokens and ordinal alone, so it survives a refreshed index and lines inserted above. `sources` are best
     first, the likely original leading; `sources_total` counts copies too. `licenses` are all expressions found among them.
+    `stands_for` are the ids of the stretches that a whole file or folder takes together: a baseline knows those too.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Finding:
     license_type: LicenseType
     licenses: tuple[str, ...]
     covers: tuple[CoveredFile, ...] = ()
+    stands_for: tuple[str, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     compatibility: Compatibility = "not_asked"
     credit: Credit = "not_credited"

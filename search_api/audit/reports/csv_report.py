@@ -1,4 +1,4 @@
-"""An audit as a table: one row a finding, and one for every file that was not scanned to its end."""
+"""An audit as a table: a row about the audit, one a finding, one for every file that was not scanned to its end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from search_api.audit.audit import Outcome
 from search_api.audit.model import Audit, Finding
+from search_api.audit.reports import about
 
 COLUMNS = (
     "state path start_line end_line scope kind tokens files level standing credit license_expression license_type compatibility"
@@ -27,6 +28,7 @@ def render(outcome: Outcome) -> str:
 
 
 def _rows(audit: Audit) -> Iterator[dict[str, object]]:
+    yield {"state": "audit", "reasons": "; ".join(about.lines(audit))}
     for finding in audit.findings:
         yield _row(finding)
     for file in audit.files:
