@@ -33,6 +33,8 @@ def server(app: ASGIApp, settings: Settings, *, log_config: dict[str, Any] | Non
             port=settings.port,
             access_log=False,  # uvicorn's line holds the query string; ours is in search_api.observe
             server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             log_config=log_config,
             timeout_graceful_shutdown=10,
         )

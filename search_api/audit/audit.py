@@ -80,7 +80,13 @@ def run(index: Index | Client, request: Request, progress: Progress | None = Non
     with Cache.open(request.cache_folder, key_of(index.info, index.location)) as cache:
         looked = _Looked(own, settings, corpus)
         for scanned in scan(
-            index, _entries(request, ignored), cache, jobs=request.jobs, max_file_bytes=settings.max_file_bytes, progress=progress
+            index,
+            _entries(request, ignored),
+            cache,
+            exclude=own.exclusions,
+            jobs=request.jobs,
+            max_file_bytes=settings.max_file_bytes,
+            progress=progress,
         ):
             looked.at(scanned)
     looked.credits.read_folders(dict.fromkeys([Path(), *folders]))
@@ -109,7 +115,7 @@ class _Looked:
         if scanned.answer is not None:
             self.credits.read(scanned.entry.path, scanned.text)
             spans, common = findings.spans_of(scanned, self._own, self._settings, self._corpus.document)
-            if whole := components.whole(scanned, spans, self._own, self._corpus.document):
+            if whole := components.whole(scanned, spans, self._corpus.document):
                 self._wholes.append(whole)
                 self._spans += components.beyond(whole, spans)
             else:

@@ -44,9 +44,7 @@ def read(file: Path) -> dict[str, Known]:
         raise InputError(f"{file}: baseline format {given.get('format')!r}, this reader takes {FORMAT}; make it anew, or upgrade wherefrom")
     try:
         return {
-            id_: Known(one["level"], one["license_type"])
-            for one in given["findings"]
-            for id_ in (one["id"], *one.get("stands_for", ()))
+            id_: Known(one["level"], one["license_type"]) for one in given["findings"] for id_ in (one["id"], *one.get("stands_for", ()))
         }
     except (KeyError, TypeError):
         raise InputError(f"{file}: a finding lacks its id, level or license_type; make it anew with --report baseline={file}") from None

@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 
 from indexer.answers import Document, Source
 from indexer.licences.categories import license_type
-from search_api.audit.findings import MOST_PLACES, component_key, covering, identity, place_of, tokens_sha256, without_ours
+from search_api.audit.findings import MOST_PLACES, component_key, covering, identity, place_of, tokens_sha256, without_copies
 from search_api.audit.model import CoveredFile, Finding
-from search_api.audit.own import OwnCode
 from search_api.audit.scan import Scanned
 from search_api.audit.text import Text
 
@@ -38,12 +37,12 @@ class Whole:
 _Root = tuple[str, str, str]  # repository at a version, folder in the project, folder in the repository
 
 
-def whole(scanned: Scanned, spans: Sequence[Finding], own: OwnCode, document: Callable[[str], Document]) -> Whole | None:
+def whole(scanned: Scanned, spans: Sequence[Finding], document: Callable[[str], Document]) -> Whole | None:
     """The file as a whole, where it is one. `spans` are its findings: a file without any is idiom or ours."""
     answer = scanned.answer
     if answer is None or not spans or scanned.lines is not None:
         return None
-    sources = without_ours(covering(answer, WHOLE), own, document)
+    sources = without_copies(covering(answer, WHOLE), scanned.ours, document)
     if not sources:
         return None
     text = Text.of(scanned.text)

@@ -14,7 +14,7 @@ from indexer.answers import Attribution, Document, Match, Source, Span
 from indexer.bloom.standalone import tokens as token_ranges
 from search_api.audit.legal_text import is_licence_header
 from search_api.audit.model import Finding, Place
-from search_api.audit.own import OwnCode, ours_first
+from search_api.audit.own import OurSpan, OwnCode, is_copy
 from search_api.audit.scan import Scanned
 from search_api.audit.settings import Settings
 from search_api.audit.text import Text
@@ -33,7 +33,8 @@ def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Calla
     found, common = [], 0
     for number, span in enumerate(answer.spans):
         sources = [answer.sources[position] for position in span.sources]
-        theirs = without_ours(sources, own, document)
+        ours = [one for one in scanned.ours if one.start < span.end and span.start < one.end]
+        theirs = without_copies(sources, ours, document)
         if sources and not theirs:
             continue
         stands_in_licence = bool(theirs) and is_legal_name(theirs[0].path)
@@ -48,8 +49,11 @@ def spans_of(scanned: Scanned, own: OwnCode, settings: Settings, document: Calla
 
 
 def tokens_sha256(text: str) -> str:
-    """What a text's tokens are, whatever its formatting."""
-    joined = "\x1f".join(text[begin:end] for begin, end in token_ranges(text))
+    """What a text's tokens are, whatever its formatting. Punctuation at either end is left out: whether a bracket beside a copied
+    stretch belongs to it depends on what happens to stand there in the source."""
+    words = [text[begin:end] for begin, end in token_ranges(text)]
+    named = [position for position, word in enumerate(words) if word[0].isalnum() or word[0] == "_"] or [0]
+    joined = "\x1f".join(words[named[0] : named[-1] + 1])
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -58,16 +62,10 @@ def identity(path: str, sha256: str, ordinal: int) -> str:
     return hashlib.sha256(f"{path}\0{sha256}\0{ordinal}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
-def without_ours(sources: Iterable[Source], own: OwnCode, document: Callable[[str], Document]) -> list[Source]:
-    """Sources that are not ours, best first, copies of each behind it. Copies of what is likely to be our original are ours too."""
-    ours, theirs = [], []
-    for source in sources:
-        if own.holds(source):
-            ours.append(source)  # what is folded under it is a copy of ours
-            continue
-        ours += [copy for copy in source.copies if own.holds(copy)]
-        theirs += [source, *(copy for copy in source.copies if not own.holds(copy))]
-    return [source for source in theirs if not ours_first(ours, source, document)] if ours else theirs
+def without_copies(sources: Iterable[Source], ours: Sequence[OurSpan], document: Callable[[str], Document]) -> list[Source]:
+    """Sources that are no copies of ours, best first, what is folded under each behind it."""
+    unfolded = [one for source in sources for one in (source, *source.copies)]
+    return [one for one in unfolded if not is_copy(one, ours, document)] if ours else unfolded
 
 
 def _counts(span: Span, text: Text, lines: frozenset[int] | None, settings: Settings) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from pathspec import GitIgnoreSpec
 
 from curation.metadata import github_repository
-from indexer.answers import Document, Source
+from indexer.answers import Attribution, Document, Exclusion, Source
 from search_api.audit import settings
 
 _OWN_LINKS = frozenset({"repository", "source", "source code", "code", "github", "homepage"})  # a link of another name may be anybody's
@@ -26,40 +26,70 @@ _OWN_LINKS = frozenset({"repository", "source", "source code", "code", "github",
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """Owners and repositories in lower case, patterns of paths in the project, git blob ids."""
+    """What the index is asked to leave out, and patterns of paths in the project that need no source."""
 
-    owners: frozenset[str]
-    repositories: frozenset[str]
+    exclusions: tuple[Exclusion, ...]
     paths: GitIgnoreSpec
     content_ids: frozenset[str]
 
     @classmethod
     def of(cls, given: settings.Own, inferred: Iterable[str] = ()) -> OwnCode:
         """From the settings, and repositories that were inferred."""
-        return cls(
-            frozenset(owner.lower() for owner in given.owners),
-            frozenset(name.lower() for name in (*given.repositories, *inferred)),
-            GitIgnoreSpec.from_lines(given.paths),
-            frozenset(blob.lower() for blob in given.content_ids),
+        repositories = dict.fromkeys(name.lower() for name in (*given.repositories, *inferred))
+        blobs = frozenset(blob.lower() for blob in given.content_ids)
+        exclusions = (
+            *(Exclusion(owner=owner.lower()) for owner in given.owners),
+            *(Exclusion(repository=name) for name in repositories),
+            *(Exclusion(content_id=blob) for blob in sorted(blobs)),
         )
-
-    def holds(self, source: Source) -> bool:
-        """Whether a source is ours by its owner, repository or content."""
-        content_id = (source.swhid or "").removeprefix("swh:1:cnt:").partition(";")[0]
-        owner = (source.owner or source.repository.partition("/")[0]).lower()
-        return owner in self.owners or source.repository.lower() in self.repositories or content_id in self.content_ids
+        return cls(exclusions, GitIgnoreSpec.from_lines(given.paths), blobs)
 
     def holds_file(self, path: str, blob_id: str) -> bool:
         """Whether a file of the project needs no source: the settings say that it is ours."""
         return blob_id in self.content_ids or bool(self.paths.match_file(path))
 
 
-def ours_first(ours: Iterable[Source], theirs: Source, document: Callable[[str], Document]) -> bool:
-    """Whether one of our sources is known to be older than theirs: then theirs is a copy of ours. What is unknown proves nothing."""
-    date = document(theirs.document_id).first_seen
+@dataclass(frozen=True, slots=True)
+class OurSpan:
+    """Code points [start, end) of a file that a document of ours holds, and copies of it elsewhere that say nothing else."""
+
+    start: int
+    end: int
+    document_id: str
+    copies: tuple[str, ...]
+
+
+def our_spans(answer: Attribution, exclusions: Iterable[Exclusion]) -> tuple[OurSpan, ...]:
+    """Where documents of ours hold a text. What is folded under one of ours as its likely original is a copy of it."""
+    known = tuple(exclusions)
+    found = []
+    for source in answer.sources if known else ():
+        copies = tuple(copy.document_id for copy in source.copies) if is_ours(source, known) else ()
+        for one in (source, *source.copies):
+            if is_ours(one, known):
+                found += [OurSpan(answer.spans[m.span].start, answer.spans[m.span].end, one.document_id, copies) for m in one.matches]
+    return tuple(found)
+
+
+def is_ours(source: Source, exclusions: Iterable[Exclusion]) -> bool:
+    """Whether one of the exclusions names a source, by owner, repository or content."""
+    owner = (source.owner or source.repository.partition("/")[0]).lower()
+    content_id = (source.swhid or "").removeprefix("swh:1:cnt:").partition(";")[0]
+    return any(
+        one.owner in (None, owner) and one.repository in (None, source.repository.lower()) and one.content_id in (None, content_id)
+        for one in exclusions
+    )
+
+
+def is_copy(theirs: Source, ours: Iterable[OurSpan], document: Callable[[str], Document]) -> bool:
+    """Whether a source is a copy of ours: folded under it, or known to be younger. What is unknown proves nothing."""
+    holding = list(ours)
+    if any(theirs.document_id in one.copies for one in holding):
+        return True
+    date = document(theirs.document_id).first_seen if holding else None
     if date is None:
         return False
-    return any((mine := document(source.document_id).first_seen) is not None and mine < date for source in ours)
+    return any((mine := document(one.document_id).first_seen) is not None and mine < date for one in holding)
 
 
 def inferred(folders: Iterable[Path]) -> Iterator[str]:

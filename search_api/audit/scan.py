@@ -15,17 +15,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from curation.decoding import decode
-from indexer.answers import Attribution
+from indexer.answers import Attribution, Exclusion
 from indexer.errors import InputError, TimedOut
-from search_api.audit.asking import LIMIT, Answer, answers
+from search_api.audit.asking import LIMIT, answers
 from search_api.audit.cache import Cache
 from search_api.audit.files import Entry, Skipped
+from search_api.audit.own import OurSpan, our_spans
+from search_api.audit.settings import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from indexer.index import Index
     from search_api.client import Client
 
-MAX_FILE_BYTES = 5_000_000
 _OPTIONS = f"limit={LIMIT}"
 _CODECS = {"UTF-8-SIG": "utf-8", "UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be", "UTF-32LE": "utf-32-le", "UTF-32BE": "utf-32-be"}
 _MARKS = {
@@ -39,7 +40,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file and what the index says of it; without `answer` it was not scanned, for `reason`."""
+    """A file and what the index says of it beside our own code, which is in `ours`; without `answer` it was not scanned, for `reason`."""
 
     entry: Entry | Skipped
     text: str = ""
@@ -47,6 +48,7 @@ class Scanned:
     blob_id: str = ""
     sha1: str = ""
     answer: Attribution | None = None
+    ours: tuple[OurSpan, ...] = ()
     reason: str | None = None
 
     @property
@@ -88,36 +90,43 @@ def scan(
     entries: Iterable[Entry | Skipped],
     cache: Cache,
     *,
-    jobs: int,
+    exclude: tuple[Exclusion, ...] = (),
+    jobs: int = 1,
     max_file_bytes: int = MAX_FILE_BYTES,
     progress: Progress | None = None,
 ) -> Iterator[Scanned]:
     """Every entry with its answer, in order. Raises what ends the whole scan; what was answered until then is in the cache."""
     told = progress or Progress()
-    for read, answer in answers(index, _unanswered(entries, cache, max_file_bytes), jobs):
+    for read, answer in answers(index, _unanswered(entries, cache, exclude, max_file_bytes), exclude, jobs):
         told.done(read.answer is not None)
         if answer is None:
             yield read
-            continue
-        if isinstance(answer, Attribution):
-            cache.put(read.text, _OPTIONS, answer)
-        yield _answered(read, answer)
+        elif isinstance(answer, tuple):
+            found, without_ours = answer
+            cache.put(read.text, _OPTIONS, found)
+            if without_ours is not None:
+                cache.put(read.text, f"{_OPTIONS} {exclude}", without_ours)
+            yield _answered(read, found, without_ours, exclude)
+        else:
+            yield Scanned(read.entry, reason="timed out" if isinstance(answer, TimedOut) else f"refused: {answer}")
 
 
-def _unanswered(entries: Iterable[Entry | Skipped], cache: Cache, max_file_bytes: int) -> Iterator[tuple[Scanned, str | None]]:
+def _unanswered(
+    entries: Iterable[Entry | Skipped], cache: Cache, exclude: tuple[Exclusion, ...], max_file_bytes: int
+) -> Iterator[tuple[Scanned, str | None]]:
     """Each entry as read, with its text where somebody has to be asked about it."""
     for entry in entries:
         read = _read(entry, max_file_bytes)
-        if read.reason is None and (known := cache.get(read.text, _OPTIONS)):
-            read = replace(read, answer=known)
+        if read.reason is None and (found := cache.get(read.text, _OPTIONS)):
+            has_ours = bool(our_spans(found, exclude))
+            without_ours = cache.get(read.text, f"{_OPTIONS} {exclude}") if has_ours else None
+            if without_ours or not has_ours:
+                read = _answered(read, found, without_ours, exclude)
         yield read, read.text if read.reason is None and read.answer is None else None
 
 
-def _answered(read: Scanned, answer: Answer) -> Scanned:
-    if isinstance(answer, Attribution):
-        return replace(read, answer=answer)
-    reason = "timed out" if isinstance(answer, TimedOut) else f"refused: {answer}"
-    return Scanned(read.entry, reason=reason)
+def _answered(read: Scanned, found: Attribution, without_ours: Attribution | None, exclude: tuple[Exclusion, ...]) -> Scanned:
+    return replace(read, answer=without_ours or found, ours=our_spans(found, exclude) if without_ours else ())
 
 
 def _read(entry: Entry | Skipped, max_file_bytes: int) -> Scanned:

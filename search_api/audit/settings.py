@@ -32,8 +32,8 @@ from indexer.answers import LicenseType
 from indexer.errors import InputError
 from indexer.licences.categories import normalize
 from search_api.audit.model import USES, Use
-from search_api.audit.scan import MAX_FILE_BYTES
 
+MAX_FILE_BYTES = 5_000_000
 CATEGORIES: tuple[str, ...] = get_args(LicenseType)
 _VERDICTS = ("allow", "flag", "deny")
 _FAIL_ON = ("denied", "flagged")

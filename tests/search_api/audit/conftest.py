@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import colorsys
 import datetime
 import io
 import keyword
@@ -68,7 +69,9 @@ def build(location: Path, given: list[dict[str, Any]], date: str = "2024-06-07")
         "notice_texts": [],
     }
     counted = [row | texts | {"files": sum(other["repository"] == name for other in given)} for name, row in first.items()]
-    table = pa.RecordBatch.from_pylist([{name: row.get(name) for name in REPOSITORIES_SCHEMA.names} for row in counted], REPOSITORIES_SCHEMA)
+    table = pa.RecordBatch.from_pylist(
+        [{name: row.get(name) for name in REPOSITORIES_SCHEMA.names} for row in counted], REPOSITORIES_SCHEMA
+    )
     build_index(location, batches, repositories=[table], name="packages", version="1", date=date, full_text=False)
     return str(location)
 
@@ -88,7 +91,7 @@ def rebuilt_location(corpus_rows: list[dict[str, Any]], tmp_path_factory: pytest
     """The same code in another order, with other packages' code beside it: what a refreshed index is."""
     shuffled = list(corpus_rows)
     random.Random(3).shuffle(shuffled)
-    more = {**shuffled[0], "repository": "pypi/other", "path": "other/made_up.py", "content": _made_up(40)}
+    more = {**shuffled[0], "repository": "pypi/other", "path": "other/made_up.py", "content": Path(colorsys.__file__).read_text("utf-8")}
     return build(tmp_path_factory.mktemp("audit") / "rebuilt.index", [more, *shuffled], "2024-06-20")
 
 
@@ -107,7 +110,9 @@ def content(corpus_rows: list[dict[str, Any]]) -> Callable[[str], str]:
 def _made_up(lines: int, seed: int = 0) -> str:
     words = random.Random(seed)
     names = [f"{a}{b}" for a in ("grault", "plugh", "xyzzy", "corge", "waldo") for b in ("", "_ish", "_er", "ness", "ly")]
-    return "".join(f"{words.choice(names)}_{n} = {words.choice(names)}({words.randrange(10**6)}, {words.choice(names)!r})\n" for n in range(lines))
+    return "".join(
+        f"{words.choice(names)}_{n} = {words.choice(names)}({words.randrange(10**6)}, {words.choice(names)!r})\n" for n in range(lines)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +167,9 @@ def put() -> Callable[[Path, str], None]:
 def audit(corpus: Index, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """audit(folder, settings, **what else a Request takes), with the folder as working folder."""
 
-    def audited(folder: Path, settings: Settings | None = None, *, index: Any = None, paths: tuple[str, ...] = (".",), **more: Any) -> Outcome:
+    def audited(
+        folder: Path, settings: Settings | None = None, *, index: Any = None, paths: tuple[str, ...] = (".",), **more: Any
+    ) -> Outcome:
         monkeypatch.chdir(folder)
         request = Request(tuple(map(Path, paths)), settings or Settings(), **{"now": NOW, **more})
         return run(index or corpus, request)

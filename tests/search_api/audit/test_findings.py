@@ -84,7 +84,7 @@ def test_lines_put_above_and_a_rebuilt_index_reopen_nothing(
     with Index.open(rebuilt_location) as rebuilt:
         again = audit(tmp_path, index=rebuilt, baseline=baseline.read(known), paths=("src", "vendor"))
     assert [finding.path for finding in again.audit.open_findings] == []
-    assert len(again.audit.findings) == len(outcome.audit.findings)
+    assert {finding.path for finding in again.audit.findings} >= {"src/parsing.py", "src/reading.py", "src/filling.py"}
 
 
 def test_two_equal_stretches_in_one_file_have_two_identities(
@@ -116,7 +116,9 @@ def test_own_code_is_left_out_by_its_content(audit: Audit, tmp_path: Path, conte
     assert audit(tmp_path, Settings(own=Own(content_ids=(blob,)))).audit.findings == ()
 
 
-def test_own_code_is_inferred_from_manifests_and_remotes(audit: Audit, tmp_path: Path, git: Callable[..., str], content: Any, put: Any) -> None:
+def test_own_code_is_inferred_from_manifests_and_remotes(
+    audit: Audit, tmp_path: Path, git: Callable[..., str], content: Any, put: Any
+) -> None:
     put(tmp_path / "a.py", content("httpx/_decoders.py"))
     put(tmp_path / "b.py", content("src/wrapping.py"))
     put(tmp_path / "pyproject.toml", '[project]\nname = "HTTPX"\n')
@@ -176,3 +178,18 @@ def test_the_values_are_plain_and_frozen(outcome: Outcome) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         outcome.audit.findings[0].path = "x"  # type: ignore[misc]
 
+
+def test_what_our_own_code_took_from_elsewhere_is_found_where_ours_is_in_the_index_too(
+    corpus_rows: list[dict[str, Any]], audit: Audit, tmp_path: Path, made_up: Callable[..., str], put: Any
+) -> None:
+    """Our file explains itself wholly: asked without it, the index names who was first."""
+    theirs = next(row for row in corpus_rows if row["repository"] == GPL)
+    taken = "".join(str(theirs["content"]).splitlines(keepends=True)[60:140])
+    text = made_up(30) + taken + made_up(30, 7)
+    ours = {"repository": "acme/tool", "owner": "acme", "path": "tool.py", "content": text}
+    batch = conform(pa.RecordBatch.from_pylist([theirs | {"first_seen": None}, theirs | {"first_seen": None} | ours]))
+    build_index(tmp_path / "i.index", [batch], name="i", version="1", date="2024-06-07", full_text=False)
+    put(tmp_path / "p" / "tool.py", text)
+    with Index.open(tmp_path / "i.index") as index:
+        (found,) = audit(tmp_path / "p", Settings(own=Own(repositories=("acme/tool",))), index=index).audit.findings
+    assert found.component.startswith(GPL) and 28 <= found.start_line <= 32
