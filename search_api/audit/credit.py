@@ -29,7 +29,8 @@ _TAG = re.compile(
     r"|(?P<name>License-Identifier|SnippetCopyrightText|SnippetComment):[ \t]*(?P<value>[^\r\n]*))"
 )
 _MOST_WIDENED = 200  # lines
-_CLOSERS = ("*/", "-->", "*)", "#}", "-}", "]]")
+_CLOSERS = ("*/", "-->", "*)")
+_DELIMITERS = (*_CLOSERS, "/*", "<!--", "(*")  # some languages nest their comments
 
 # comment opener and closer -> file name endings, or whole names
 _SYNTAX = {
@@ -145,9 +146,10 @@ def _tags(stated: Sequence[Credit]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Without line ends and what would close a comment: a name in the corpus must not write code here."""
-    for closer in _CLOSERS:
-        text = text.replace(closer, " ")
+    """Without line ends and what begins or ends a comment: a name in the corpus must not write code here."""
+    while any(delimiter in text for delimiter in _DELIMITERS):
+        for delimiter in _DELIMITERS:
+            text = text.replace(delimiter, " ")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -66,3 +67,7 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}
+
+
+if __name__ == "__main__":  # writes docs/audit.schema.json
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

@@ -30,12 +30,13 @@ NOW = datetime.datetime(2024, 7, 1, tzinfo=datetime.UTC)
 
 
 def rows(small_corpus: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The packages as they are, and one module that the index says is under the GPL."""
-    kinds = {"MIT": "permissive", "BSD-3-Clause": "permissive", None: "none"}
+    """The packages, a licence given to those whose metadata has none, and one module that the index says is under the GPL."""
     packages = [
         row
         | {
-            "license_type": kinds.get(row["license_expression"], "permissive"),
+            "license_expression": row["license_expression"] or "MIT",
+            "licenses": row["licenses"] or ["MIT"],
+            "license_type": "permissive",
             "purl": f"pkg:{row['repository']}@{row['commit']}",
             "project_url": f"https://example.org/{row['repository']}",
         }
