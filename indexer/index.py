@@ -30,10 +30,12 @@ from indexer.bloom import asking
 from indexer.bloom.export import export_portable
 from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, InputError
+from indexer.licences.legal import Legal
 from indexer.query.tree import FieldName
 from indexer.segment.excluded import excluding
 from indexer.segment.segment import Segment
 from indexer.stores.local.files import candidates, file_page
+from indexer.stores.local.legal import legal
 from indexer.stores.local.manifest import Manifest
 from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
@@ -189,6 +191,10 @@ class Index:
     def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
         """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError for a bad cursor."""
         return repository_page(self._snapshot, owner, limit, cursor)
+
+    def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none."""
+        return legal(self._snapshot, repository)
 
     def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
         """The files of one repository (case does not matter), without contents. Raises InputError for a bad cursor."""
