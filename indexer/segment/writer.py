@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from indexer.bloom.filter import BloomFilter
 from indexer.fingerprint.spec import SPEC
-from indexer.segment import kernels
+from indexer.segment import build_kernels as kernels
 from indexer.segment.format import SectionWriter, disk_errors
 from indexer.segment.prepare import Prepared
 from indexer.segment.segment import COLUMNS, KIND
-from indexer.segment.spill import PARTITIONS, Spill
+from indexer.segment.build_kernels import PARTITIONS
+from indexer.segment.spill import Spill
 
-POSTINGS_A_BUCKET = 40  # about 17 to 34 entries, two to four cache lines
+POSTINGS_A_BUCKET = 54  # at most: 17 to 36 entries, two to four cache lines, as a third of the postings are repeats
 CHANNELS = (SPEC.exact.name, SPEC.renamed.name)
 
 
