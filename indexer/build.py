@@ -134,7 +134,7 @@ def write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.Record
         ThreadPoolExecutor(cores) as pool,
         SegmentWriter(folder / files.segment, folder / files.filter) as writer,
     ):
-        text = FullTextWriter.create(folder / files.text, threads=cores) if files.text else None
+        text = FullTextWriter.create(folder / files.text, cores=cores) if files.text else None
         for batch, left_out in _prepared(pool, _sized(batches), cores + 1, text is not None, new_to):
             known += left_out
             if batch is None:

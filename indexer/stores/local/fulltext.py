@@ -34,7 +34,8 @@ from indexer.text.words import WordStreams, analyze, lower
 MAX_TOTAL = 10_000  # totals are exact up to here
 MAX_FACET_VALUES = 100
 FACETS: tuple[FieldName, ...] = ("language", "license", "owner")
-_SMALL_HEAP = 15_000_000  # the least that tantivy takes
+_HEAP = 200_000_000
+_LEAST_HEAP = 25_000_000  # for each thread; tantivy takes 15 MB
 _KEYWORD = "wherefrom_keyword"  # the whole value, lower case
 
 
@@ -68,11 +69,13 @@ class FullTextWriter:
         self._writer = writer
 
     @classmethod
-    def create(cls, folder: Path, *, heap_bytes: int = 200_000_000, threads: int = 1) -> FullTextWriter:
-        """Begins an index in a new or empty folder. `heap_bytes` (at least 15 MB a thread) bounds what waits in memory.
+    def create(cls, folder: Path, *, heap_bytes: int = _HEAP, cores: int = 1) -> FullTextWriter:
+        """Begins an index in a new or empty folder. `heap_bytes` bounds what waits in memory. Raises OutOfSpace.
 
-        Raises OutOfSpace.
+        tantivy's share of building is less than half, so it gets half of the cores; the fewer threads share the heap, the larger
+        are the pieces that they write, and the smaller are all together.
         """
+        threads = max(1, min(cores // 2, heap_bytes // _LEAST_HEAP))
         folder.mkdir(parents=True, exist_ok=True)
         with fulltext_files.writing(folder):
             index = tantivy.Index(_schema(), str(folder), reuse=False)
@@ -110,7 +113,7 @@ def without(folder: Path, new: Path, documents: NDArray[np.int64]) -> None:
     with fulltext_files.reading(folder), fulltext_files.writing(new):
         index = tantivy.Index.open(str(new))
         _register_keyword(index)
-        writer = index.writer(_SMALL_HEAP, 1)
+        writer = index.writer(_LEAST_HEAP, 1)
         writer.delete_documents_by_query(Query.term_set_query(index.schema, "doc", documents.tolist()))
         writer.commit()
         writer.wait_merging_threads()
