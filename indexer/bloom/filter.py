@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.bloom import kernels
-from indexer.segment.format import SectionFile, SectionWriter
+from indexer.disk import disk_errors
+from indexer.pages import PageWriter
+from indexer.segment.format import SectionFile
 
 KIND = "filter"
 BLOCK_BYTES = 32
@@ -64,13 +66,9 @@ class BloomFilter:
         halves = np.zeros(n_blocks * 8, np.uint32)
         for chunk in chunks:
             kernels.insert(halves, n_blocks, chunk)
-        writer = SectionWriter(path, KIND)
-        try:
-            writer.add("blocks", halves.astype("<u4", copy=False))
+        with disk_errors(path), PageWriter(path, KIND) as writer:
+            writer.add("blocks", halves.astype("<u4", copy=False).data)
             return writer.finish({"spec": spec, "n_keys": n_keys, "n_blocks": n_blocks})
-        except BaseException:
-            writer.abort()
-            raise
 
     @classmethod
     def open(cls, path: Path, spec: str) -> BloomFilter:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tantivy import Occur, Query
 
 from indexer.answers import FacetCount
+from indexer.disk import disk_errors
 from indexer.query.tree import FieldName, Node, restrict
 from indexer.stores.local import fulltext_files
 from indexer.stores.local.fulltext_query import to_query
@@ -77,7 +78,7 @@ class FullTextWriter:
         """
         threads = max(1, min(cores // 2, heap_bytes // _LEAST_HEAP))
         folder.mkdir(parents=True, exist_ok=True)
-        with fulltext_files.writing(folder):
+        with disk_errors(folder):
             index = tantivy.Index(_schema(), str(folder), reuse=False)
             _register_keyword(index)
             return cls(folder, index, index.writer(heap_bytes, threads))
@@ -85,7 +86,7 @@ class FullTextWriter:
     def add_batch(self, documents: NDArray[np.integer[Any]] | Sequence[int], streams: WordStreams, columns: Columns) -> None:
         """Adds documents by number, with their words and parts and columns, all in the same order. Raises OutOfSpace."""
         paths = _path_words(columns.path)
-        with fulltext_files.writing(self._folder):
+        with disk_errors(self._folder):
             for i, (words, parts) in enumerate(streams.texts()):
                 document = tantivy.Document()
                 document.add_unsigned("doc", int(documents[i]))
@@ -97,7 +98,7 @@ class FullTextWriter:
 
     def finish(self) -> None:
         """Commits, waits for merges, writes the list of files and syncs it all to disk. The writer is used up. Raises OutOfSpace."""
-        with fulltext_files.writing(self._folder):
+        with disk_errors(self._folder):
             self._writer.commit()
             self._writer.wait_merging_threads()
         del self._writer, self._index
@@ -110,7 +111,7 @@ def without(folder: Path, new: Path, documents: NDArray[np.int64]) -> None:
     tantivy notes the removed documents in a bitmap, so that searching costs no more. Raises OutOfSpace, IndexCorrupt.
     """
     known = fulltext_files.share(folder, new)
-    with fulltext_files.reading(folder), fulltext_files.writing(new):
+    with fulltext_files.reading(folder), disk_errors(new):
         index = tantivy.Index.open(str(new))
         _register_keyword(index)
         writer = index.writer(_LEAST_HEAP, 1)

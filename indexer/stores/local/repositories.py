@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from indexer.corpus import REPOSITORIES_SCHEMA
+from indexer.disk import disk_errors, sync
 from indexer.errors import IndexCorrupt
-from indexer.segment.format import disk_errors, sync_file
 from indexer.segment.prepare import name_hash
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import TableFile
@@ -35,7 +35,7 @@ def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> TableFile:
         with pq.ParquetWriter(path, REPOSITORIES_SCHEMA, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch.cast(REPOSITORIES_SCHEMA))
-        sync_file(path)
+        sync(path)
     return TableFile(path.name, FileSum.of(path))
 
 
