@@ -207,7 +207,7 @@ class Segment:
         return self.value("doc.first_token", doc), self.value("doc.first_token", doc + 1)
 
     def region(self, doc: int, first_token: int, last_token: int) -> Region:
-        """The blocks of a document that hold tokens [first_token, last_token) of the segment; unpacks about 16 KB at least."""
+        """The blocks of a document that hold tokens [first_token, last_token) of the segment; unpacks 16 to 48 KB at least."""
         n_blocks = self.file.section("block.raw")[1] - self.file.section("block.raw")[0]
         wanted = np.array([first_token, max(first_token, last_token - 1)], np.uint64)
         first, last = self._last_at_most("block.first_token", n_blocks // 4, wanted).tolist()
@@ -252,7 +252,7 @@ class Segment:
         return row
 
     def may_find(self, heads: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """For the first 64 bits of each of some ids, whether a document has them. About 0.5 µs each."""
+        """For the first 64 bits of each of some ids, whether a document has them. About 0.3 µs each."""
         order = np.argsort(heads, kind="stable")
         at = np.empty(len(heads), np.int64)
         at[order] = self._last_at_most("id.sorted", self.documents, heads[order])

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from indexer import build
+from indexer import merge as merge_module
 from indexer.add import add_documents
 from indexer.index import Index
 from indexer.merge import merge
@@ -77,6 +79,29 @@ def test_a_merged_index_answers_all_as_one_built_at_once(at_once: Path, in_steps
     assert before.repositories(limit=1000).total == len(KEPT)
     once = {path.name.partition("-")[0]: path.stat().st_size for path in at_once.iterdir() if path.is_file()}
     assert {path.name.partition("-")[0]: path.stat().st_size for path in folder.iterdir() if path.is_file()}.keys() == once.keys()
+
+
+def test_a_build_of_more_than_a_segment_holds_makes_several(
+    at_once: Path, rows_of: Rows, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for name in KEPT for row in rows_of[name]]
+    with monkeypatch.context() as small:
+        for module in (build, merge_module):
+            small.setattr(module, "SEGMENT_BYTES", 150_000)
+        folder = make(tmp_path / "several.index", [*rows, *rows[:9]])
+        several = Index.open(folder)
+        assert len(several._snapshot.segments) > 3 and several.info.documents == len(rows)
+        assert several.info.generation == len(several._snapshot.segments)
+        assert found(several, texts) == found(Index.open(at_once), texts) and several.verify().problems == ()
+        assert merge(folder).merged_segments == 0  # all but the last are more than half full
+        added = add_documents(folder, batches_of([*rows_of["httpx"], *rows[::7]]), repositories=tables_of(rows_of["httpx"]))
+        assert added.documents == len(rows_of["httpx"]) and added.known == len(rows[::7])
+        assert Index.open(folder).info.generation == added.generation > several.info.generation + 1
+        remove(folder, repositories=["pypi/httpx"])
+        assert merge(folder).merged_segments >= 2
+        assert found(Index.open(folder), texts) == found(several, texts)
+    merge(folder)
+    assert everything(Index.open(folder), texts) == everything(Index.open(at_once), texts)
 
 
 def test_what_is_merged_already_stays_as_it_is(at_once: Path) -> None:
