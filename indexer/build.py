@@ -86,6 +86,7 @@ def build_index(
         remove_leftovers(folder, keep)
         try:
             written = write_segments(folder, generation, full_text, batches, report)
+            written = [each for each in written if each.segment.documents] or written[:1]  # of repeats alone nothing is left
             generation, segments = written[-1].number, [each.segment for each in written]
             table = write_table(folder / table_name(generation), counted(repositories, segments))
             info = IndexInfo(name, version, date, generation, SPEC.name, sum(segment.live_documents for segment in segments))

@@ -41,8 +41,10 @@ def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> TableFile:
 
 def counted(batches: Iterable[pa.RecordBatch], segments: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
     """The rows of repositories that the segments have documents of, removed ones too, `files` saying how many."""
-    columns = [segment.file.array("doc.repository", "<u8") for segment in segments]
-    hashes, counts = np.unique(np.concatenate(columns), return_counts=True)
+    each = [np.unique(segment.file.array("doc.repository", "<u8"), return_counts=True) for segment in segments]
+    hashes, which = np.unique(np.concatenate([names for names, _ in each]), return_inverse=True)
+    counts = np.zeros(len(hashes), np.int64)
+    np.add.at(counts, which, np.concatenate([files for _, files in each]))
     for batch in batches:
         wanted = np.array([name_hash(name) for name in batch.column("repository").to_pylist()], np.uint64)
         at = np.minimum(np.searchsorted(hashes, wanted), max(0, len(hashes) - 1))

@@ -19,6 +19,7 @@ from indexer.index import Index
 from indexer.merge import MOST_SEGMENTS, merge, small_ones
 from indexer.stores.local.manifest import Manifest, write_lock
 from tests.indexer.conftest import batches_of
+from tests.indexer.killing import writing_process
 from tests.indexer.segments.conftest import everything, make, tables_of
 from tests.indexer.segments.writing import rows_of_step, text_of, write
 
@@ -30,18 +31,8 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 @pytest.fixture(scope="module")
 def farm() -> Iterator[Callable[[str], str]]:
     """Tells the writing process a line, gives its answer."""
-    command = [sys.executable, "-m", "tests.indexer.segments.writing"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=ENVIRONMENT)
-
-    def ask(line: str) -> str:
-        assert process.stdin and process.stdout
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return process.stdout.readline().strip()
-
-    yield ask
-    process.communicate()
-    assert process.returncode == 0
+    with writing_process("tests.indexer.segments.writing") as ask:
+        yield ask
 
 
 def state(folder: Path, numbers: range) -> dict[str, Any]:
