@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from indexer.add import add_documents
+from indexer.build import SEGMENT_BYTES
 from indexer.errors import IndexLocked, IndexNotFound, InputError
 from indexer.index import Index
 from indexer.merge import MOST_SEGMENTS, merge, small_ones
@@ -212,7 +213,9 @@ def test_a_ninth_segment_makes_the_small_ones_merge(tmp_path: Path) -> None:
         ([5] * 9, list(range(9))),
         ([900, 3, 1, 1, 1, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8]),
         ([4**i * 10 for i in range(9)], [0, 1]),
-        ([100**i for i in range(9)], [0, 1]),
+        ([12**i for i in range(9)], [0, 1]),
+        ([SEGMENT_BYTES] * 20, []),
+        ([SEGMENT_BYTES, 5, *[SEGMENT_BYTES] * 9, *[5] * 8], [1, *range(11, 19)]),
         ([0] * 9, list(range(9))),
     ],
 )
