@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from indexer.build import Progress, silent, table_name, write_segments
-from indexer.merge import merge_into, small_ones
+from indexer.merge import merge_into, size_of, small_ones
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
 from indexer.stores.local.repositories import counted, write_table
@@ -71,7 +71,7 @@ def add_documents(
             )
             current = Manifest(info, (*old.segments, *(each.files for each in new)), (*old.repositories, table))
             current.write(folder)
-            chosen = small_ones([segment.text_bytes for segment in (*segments, *added)]) if merge_small else []
+            chosen = small_ones([size_of(segment) for segment in (*segments, *added)]) if merge_small else []
             if chosen:
                 current = merge_into(folder, current, chosen, report)
                 merged = len(chosen)

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from indexer.build import BATCH_BYTES, BATCH_ROWS, SEGMENT_BYTES, Progress, silent, table_name, write_segments
+from indexer.build import BATCH_BYTES, BATCH_ROWS, SEGMENT_BYTES, SEGMENT_DOCUMENTS, Progress, silent, table_name, write_segments
 from indexer.corpus import FILES_SCHEMA
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
@@ -57,7 +57,7 @@ def merge(location: str | Path, *, progress: Progress | None = None) -> MergeRep
         before = folder_bytes(folder)
         segments = Snapshot.open(folder).segments
         purged = sum(segment.documents - segment.live_documents for segment in segments)
-        chosen = [i for i, one in enumerate(segments) if one.documents > one.live_documents or not _is_full(one.text_bytes)]
+        chosen = [i for i, one in enumerate(segments) if one.documents > one.live_documents or not _is_full(size_of(one))]
         is_merged = len(chosen) < 2 and not purged
         current = old if is_merged else merge_into(folder, old, chosen, progress or silent)
     return MergeReport(
@@ -87,6 +87,11 @@ def small_ones(sizes: Sequence[int]) -> list[int]:
         chosen.append(i)
         total += sizes[i]
     return sorted(chosen)
+
+
+def size_of(segment: Segment) -> int:
+    """Bytes of its text, or what it takes of SEGMENT_BYTES by its documents, where they are small."""
+    return max(segment.text_bytes, segment.documents * (SEGMENT_BYTES // SEGMENT_DOCUMENTS))
 
 
 def _is_full(size: int) -> bool:

@@ -88,6 +88,7 @@ def test_a_build_of_more_than_a_segment_holds_makes_several(
     with monkeypatch.context() as small:
         for module in (build, merge_module):
             small.setattr(module, "SEGMENT_BYTES", 300_000)
+            small.setattr(module, "SEGMENT_DOCUMENTS", 300)
         small.setattr(build, "BATCH_BYTES", 40_000)
         folder = make(tmp_path / "several.index", [*rows, *rows[:9]])
         several = Index.open(folder)
