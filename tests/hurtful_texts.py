@@ -38,6 +38,11 @@ def hurtful_texts() -> dict[str, str | bytes]:
     }
 
 
+def as_document(text: str | bytes) -> str:
+    """The text as a release can hold it: each byte a character, what UTF-8 has no form for replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text.decode("latin-1")
+
+
 def one_line(chance: random.Random, size: int) -> str:
     """So many bytes of words and marks that look like code, without a line end."""
     names = [f"name_{number}" for number in range(20_000)]

@@ -17,7 +17,7 @@ from indexer.build import build_index
 from indexer.fingerprint.kernels import MAX_POSITIONS
 from indexer.index import Index
 from indexer.segment.segment import Segment
-from tests.hurtful_texts import MB, hurtful_texts
+from tests.hurtful_texts import MB, as_document, hurtful_texts
 from tests.indexer.conftest import batches_of
 
 TEXTS = hurtful_texts()
@@ -46,15 +46,10 @@ class Built:
     peak_bytes: int
 
 
-def content(text: str | bytes) -> str:
-    """The text as a release holds it: what is no UTF-8 is replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text.decode("latin-1")
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp("hurtful") / "hurtful.index"
-    rows = [{"content": content(text), "repository": f"owner/{i}", "path": name} for i, (name, text) in enumerate(TEXTS.items())]
+    rows = [{"content": as_document(text), "repository": f"owner/{i}", "path": name} for i, (name, text) in enumerate(TEXTS.items())]
     batches = batches_of(rows)
     tracemalloc.start()
     build_index(folder, batches, name="hurtful", version="1", date="2024-06-07", full_text=True)
@@ -95,7 +90,7 @@ def test_an_index_of_them_is_sound(built: Built) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_whole_one_is_found_with_bounded_work(built: Built, work: Work, name: str) -> None:
-    text = content(TEXTS[name])
+    text = as_document(TEXTS[name])
     tracemalloc.start()
     answer = built.index.attribute(text)
     peak_bytes = tracemalloc.get_traced_memory()[1]
@@ -113,7 +108,7 @@ def test_a_whole_one_is_found_with_bounded_work(built: Built, work: Work, name: 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_piece_of_each_is_found(built: Built, work: Work, name: str) -> None:
-    answer = built.index.attribute(content(TEXTS[name])[-2 * PIECE : -PIECE])
+    answer = built.index.attribute(as_document(TEXTS[name])[-2 * PIECE : -PIECE])
     assert work.documents <= MOST_COMPARED
     if answer.tokens < GUARANTEE_TOKENS:
         assert answer.status == "too_short"
@@ -128,14 +123,14 @@ def test_a_piece_of_each_is_found(built: Built, work: Work, name: str) -> None:
 def test_membership_of_a_whole_one(built: Built, name: str) -> None:
     text = TEXTS[name]
     tracemalloc.start()
-    answer = built.index.membership(text if isinstance(text, str) else content(text))
+    answer = built.index.membership(as_document(text))
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak_bytes <= QUERY_BYTES + QUERY_BYTES_A_BYTE * len(content(text).encode())
+    assert peak_bytes <= QUERY_BYTES + QUERY_BYTES_A_BYTE * len(as_document(text).encode())
     assert answer.status == ("found" if answer.tokens >= answer.guarantee_tokens else "too_short")
 
 
-@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if content(text) != text])
+@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if as_document(text) != text])
 def test_bytes_and_lone_surrogates_are_answered(built: Built, name: str) -> None:
     text = TEXTS[name]
     assert built.index.attribute(text).status in ("found", "none")
