@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -17,25 +17,14 @@ SOURCE_BYTES = 10 * MB
 DEPTH = 100_000
 BLOCKS = 20_000
 REPEATS = 200_000
+SEED = 20261109
 PLANES = 17
 _MARKS = ("(", ")", " = ", "; ", ".", ", ", " + ", "[", "]", ' "text" ', " 17 ")
 
 
-def hurtful_texts() -> dict[str, str | bytes]:
-    """Name -> text; bytes where they are no UTF-8. About 30 MB in all."""
-    chance = random.Random(20261109)
-    return {
-        "5 MB on one line": one_line(chance, LINE_BYTES),
-        "one word of 5 MB": "a" * LINE_BYTES,
-        "the same token 200,000 times": "token " * REPEATS,
-        "5 MB of random bytes": chance.randbytes(LINE_BYTES),
-        "a minified bundle": minified(),
-        "brackets nested 100,000 deep": "(" * DEPTH + "x" + ")" * DEPTH,
-        "blocks nested 20,000 deep": "if(a){b(" * BLOCKS + "0" + ")}" * BLOCKS,
-        "an open quote before 1 MB": '"' + one_line(chance, MB),
-        "every Unicode plane": every_plane(),
-        "10 MB of source": source(SOURCE_BYTES),
-    }
+def hurtful_text(name: str) -> str | bytes:
+    """The text of this name in HURTFUL; bytes where it is no UTF-8. The same on every call."""
+    return HURTFUL[name](random.Random(SEED))
 
 
 def as_document(text: str | bytes) -> str:
@@ -90,3 +79,18 @@ def _files(name: str, suffix: str) -> Iterator[Path]:
         path = Path(str(package.locate_file(file)))
         if file.suffix == suffix and path.is_file():
             yield path
+
+
+# What to ask about, and how it is made; about 30 MB in all.
+HURTFUL: dict[str, Callable[[random.Random], str | bytes]] = {
+    "5 MB on one line": lambda chance: one_line(chance, LINE_BYTES),
+    "one word of 5 MB": lambda _: "a" * LINE_BYTES,
+    "the same token 200,000 times": lambda _: "token " * REPEATS,
+    "5 MB of random bytes": lambda chance: chance.randbytes(LINE_BYTES),
+    "a minified bundle": lambda _: minified(),
+    "brackets nested 100,000 deep": lambda _: "(" * DEPTH + "x" + ")" * DEPTH,
+    "blocks nested 20,000 deep": lambda _: "if(a){b(" * BLOCKS + "0" + ")}" * BLOCKS,
+    "an open quote before 1 MB": lambda chance: '"' + one_line(chance, MB),
+    "every Unicode plane": lambda _: every_plane(),
+    "10 MB of source": lambda _: source(SOURCE_BYTES),
+}

@@ -1,7 +1,8 @@
 """How does one get corpora of growing size that are alike in all else? Shares of one large set of packages, each share within the next.
 
 The set is the workload's packages without their cap, and the large ones that packages.json lists under `growth`. A file belongs to
-every share that its digest lies below, so all of them have the same mix of languages, projects and sizes of files.
+every share that the end of its digest lies below, so all of them have the same mix of languages, projects and sizes of files. (Its
+beginning decides already which files of a package over the cap are taken.)
 
 Not here: what is measured on them (`growth`).
 """
@@ -25,7 +26,7 @@ from tests.bench.extract import source_files
 from tests.bench.packages import packages
 
 CAP_BYTES = 200_000_000  # of one package, so that no project is most of the set
-_DIGITS = 12  # of a file's digest that decide which shares it is in
+_DIGITS = 12  # the last ones of a file's digest, which decide what shares it is in
 
 
 def make_whole(folder: Path, downloads: Path) -> dict[str, Any]:
@@ -83,11 +84,11 @@ def make_share(folder: Path, whole: dict[str, Any], wanted_bytes: int) -> Corpus
 
 
 def _below(path: Path, share: float) -> Iterator[pa.Table]:
-    """The rows whose digest lies in the lowest `share` of all digests, a row group at a time."""
+    """The rows whose digest ends in the lowest `share` of all ends, a row group at a time."""
     highest = f"{min(16**_DIGITS - 1, int(share * 16**_DIGITS)):0{_DIGITS}x}"
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for number in range(file.num_row_groups):
             table = file.read_row_group(number)
-            chosen = table.filter(pc.less_equal(pc.utf8_slice_codeunits(table.column("sha1"), 0, _DIGITS), highest))
+            chosen = table.filter(pc.less_equal(pc.utf8_slice_codeunits(table.column("sha1"), -_DIGITS), highest))
             if len(chosen):
                 yield chosen

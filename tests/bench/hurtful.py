@@ -28,7 +28,7 @@ from tests.bench.place import data_folder
 from tests.bench.report import circumstances, table
 from tests.bench.stages import Stages
 from tests.bench.worker import peak_bytes, resident_bytes
-from tests.hurtful_texts import as_document, hurtful_texts
+from tests.hurtful_texts import HURTFUL, as_document, hurtful_text
 
 RESULTS = Path(__file__).with_name("results") / "hurtful.md"
 WARM_UP = "def total(rows, start):\n    result = start\n    for row in rows:\n        result += row\n    return result\n" * 3
@@ -66,8 +66,8 @@ def run(data: Path, *, quick: bool) -> str:
     workload = stages.folder("wherefrom") / "corpus.index"
     with tempfile.TemporaryDirectory() as scratch:
         own = Path(scratch) / "all.index"
-        _apart(build, own, *hurtful_texts())
-        rows = [_row(name, own, workload, Path(scratch)) for name in hurtful_texts()]
+        _apart(build, own, *HURTFUL)
+        rows = [_row(name, own, workload, Path(scratch)) for name in HURTFUL]
     size = f"{corpus.stats['corpus']['bytes'] / 1e6:.0f} MB"
     header = ["", "MB", "built", "membership", "attributed among these texts", f"attributed to the workload's {size}", "answer"]
     lines = "\n".join(circumstances(commit()))
@@ -80,7 +80,7 @@ def _row(name: str, own: Path, workload: Path, scratch: Path) -> list[str]:
     member, _ = _apart(membership, workload, name)
     among, _ = _apart(attribution, own, name)
     attributed, answer = _apart(attribution, workload, name)
-    size = len(as_document(hurtful_texts()[name]).encode()) / 1e6
+    size = len(as_document(hurtful_text(name)).encode()) / 1e6
     return [name, f"{size:.1f}", str(built), str(member), str(among), str(attributed), answer]
 
 
@@ -92,10 +92,9 @@ def _apart(work: Callable[..., tuple[Cost, str]], *arguments: object) -> tuple[C
 
 def build(location: Path, *names: str) -> tuple[Cost, str]:
     """Builds an index with full text of some of the texts."""
-    texts = hurtful_texts()
-    rows = [{"content": as_document(texts[name]), "repository": "hurtful/texts", "path": name} for name in names]
+    rows = [{"content": as_document(hurtful_text(name)), "repository": "hurtful/texts", "path": name} for name in names]
     batch = conform(pa.RecordBatch.from_pylist(rows))
-    del texts, rows
+    del rows
     with _measured() as cost:
         build_index(location, [batch], name="hurtful", version="1", date="2024-06-07", full_text=True)
     return cost(), ""
@@ -103,7 +102,7 @@ def build(location: Path, *names: str) -> tuple[Cost, str]:
 
 def membership(location: Path, name: str) -> tuple[Cost, str]:
     """Asks whether the text is in the corpus."""
-    text = hurtful_texts()[name]
+    text = hurtful_text(name)
     with Index.open(location) as index:
         index.membership(WARM_UP)
         with _measured() as cost:
@@ -113,7 +112,7 @@ def membership(location: Path, name: str) -> tuple[Cost, str]:
 
 def attribution(location: Path, name: str) -> tuple[Cost, str]:
     """Asks where the text comes from."""
-    text = hurtful_texts()[name]
+    text = hurtful_text(name)
     with Index.open(location) as index:
         index.attribute(WARM_UP)
         with _measured() as cost:

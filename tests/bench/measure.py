@@ -90,11 +90,12 @@ def check_answers(key: str, corpus: Corpus, folder: Path, queries: Path) -> dict
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes on disk by the kind of file: its suffix, or its name where it has none."""
+    """Bytes on disk by the kind of file: its suffix, or its name where that is none or a number."""
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file():
-            sizes[path.suffix or path.name] += path.stat().st_size
+            kind = path.name if path.suffix[1:].isdigit() else path.suffix or path.name
+            sizes[kind] += path.stat().st_size
     return dict(sizes.most_common())
 
 
