@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick api-cases load reference chromium validators
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful api-cases load reference chromium validators
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +32,7 @@ lint: $(VENV)/installed-test ## ruff, its formatter, mypy
 	if [ "$$failed" ]; then echo "make lint: see above" >&2; exit 1; fi; \
 	echo "lint: nothing to say"
 
-bench: $(VENV)/installed-bench ## the whole workload, about 450 MB of real code (ARGS="--only wherefrom tantivy")
+bench: $(VENV)/installed-bench ## the whole workload on two seeds, about 450 MB of real code (ARGS="--only wherefrom tantivy")
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-quick: $(VENV)/installed-bench ## a tenth of it, about two minutes once downloaded
@@ -43,6 +43,12 @@ api-cases: $(VENV)/installed-test ## 20,000 requests made of the API's descripti
 
 load: $(VENV)/installed-test ## membership at 500 a second beside a bare FastAPI, and with attribution alongside (ARGS="--seconds 10")
 	@$(BIN)/python -m tests.load $(ARGS)
+
+bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB of real code (ARGS="--sizes 0.2 0.5")
+	@$(BIN)/python -m tests.bench.growth $(ARGS)
+
+bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: megabytes on a line, noise, depth
+	@$(BIN)/python -m tests.bench.hurtful $(ARGS)
 
 reference: $(VENV)/installed-test ## write REFERENCE.md anew from the commands, settings and routes
 	@$(BIN)/python -m tests.reference_docs > REFERENCE.md.part && mv REFERENCE.md.part REFERENCE.md

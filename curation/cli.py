@@ -168,7 +168,7 @@ def remove(
 
 @app.command(epilog="Example: wherefrom merge demo.index")
 def merge(location: Location, *, as_json: Json = False) -> None:
-    """Rewrite an index as one segment without removed documents; it goes on answering meanwhile."""
+    """Rewrite the segments of an index as one (of at most 8 GB of text) without removed documents; it goes on answering meanwhile."""
     from curation.pipeline import check_folder
     from indexer.merge import merge as run
 
@@ -178,9 +178,9 @@ def merge(location: Location, *, as_json: Json = False) -> None:
     if as_json:
         return _print_json({"location": location, **_fields(report)})
     if not report.merged_segments:
-        return print(f"{location}: one segment without removed documents already, nothing to do")
+        return print(f"{location}: merged already, without removed documents; nothing to do")
     print(
-        f"{location}: {report.merged_segments} segments became one, {report.purged_documents:,} removed files purged,"
+        f"{location}: {report.merged_segments} segments merged, {report.purged_documents:,} removed files purged,"
         f" {report.documents:,} left; {_mb(report.index_bytes_before)} became {_mb(report.index_bytes)}, {report.seconds:.1f} s"
     )
 

@@ -18,20 +18,17 @@ from curation.batches import batches
 from curation.collect import counted, not_empty
 from curation.ledger import Ledger
 from curation.origin import Reading, Source
-from curation.release_folder import MANIFEST, check_hashes, make_folder, space_named
+from curation.release_folder import MANIFEST, check_hashes, make_folder
 from curation.sources.naming import all_files, source
 from indexer.add import AddReport, add_documents
 from indexer.build import BuildReport, build_index
 from indexer.corpus import Release
+from indexer.disk import disk_errors
 from indexer.errors import IndexNotFound, InputError, UnusableIndex
 from indexer.location import kind_of
-from indexer.stores.local.manifest import OURS, Manifest
+from indexer.stores.local.manifest import LOCK, Manifest, check_ours
 
 Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage
-
-
-_LOCK = "lock"
-_LEFT_BY_A_BUILD = (*OURS, _LOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def index_sources(
     manifest = opened[0].manifest if len(opened) == 1 and isinstance(opened[0], Release) else {}
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
-    with _made(Path(location)), space_named(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
+    with _made(Path(location)), disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(
             location,
             rows,
@@ -108,7 +105,7 @@ def add_sources(
     check_folder(str(location))
     Manifest.read(Path(location))
     opened = [_open(each) for each in inputs]
-    with space_named(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
+    with disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = add_documents(
             location, rows, repositories=ledger.batches(), version=version, date=date, merge_small=merge_small, progress=progress
         )
@@ -135,13 +132,10 @@ def _check_free(location: str, force: bool) -> None:
     """An index is replaced only with `force`, a folder of anything else never; what a killed build left is no obstacle."""
     check_folder(location)
     folder = Path(location)
-    if not folder.exists():
-        return
+    check_ours(folder)
     try:
         Manifest.read(folder)
     except IndexNotFound:
-        if not folder.is_dir() or any(not entry.name.startswith(_LEFT_BY_A_BUILD) for entry in folder.iterdir()):
-            raise InputError(f"{location}: holds something other than an index; choose another place") from None
         return
     except UnusableIndex:
         pass  # an index, if a damaged or foreign one
@@ -157,7 +151,7 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if is_new and folder.is_dir() and not any(entry.name != _LOCK for entry in folder.iterdir()):
+        if is_new and folder.is_dir() and not any(entry.name != LOCK for entry in folder.iterdir()):
             shutil.rmtree(folder)
         raise
 

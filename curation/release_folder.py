@@ -8,13 +8,11 @@ Not here: what is in the tables (`indexer.corpus`), what goes into the manifest 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +23,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from indexer.corpus import FILES_SCHEMA, RELEASE_FORMAT, REPOSITORIES_SCHEMA, Release
-from indexer.errors import IndexCorrupt, IndexLocked, InputError, OutOfSpace
+from indexer.disk import disk_errors, sync
+from indexer.errors import IndexCorrupt, IndexLocked, InputError
 
 PART_BYTES = 256_000_000  # of text in one parquet file
 MANIFEST = "manifest.json"
 REPOSITORIES = "repositories.parquet"
 _LOCK = ".lock"
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ def new_folder(target: Path, force: bool) -> Iterator[Path]:
         try:
             _restore(target)
             _check_free(target, force)
-            with space_named(target):
+            with disk_errors(target):
                 yield part
                 _sync(part)
                 _put(part, target)
@@ -181,23 +179,15 @@ def _put(part: Path, target: Path) -> None:
     if (target / MANIFEST).is_file():
         target.rename(old)
     part.rename(target)
-    _sync_one(target.parent)
+    sync(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
     for parent, _, names in os.walk(folder):
         for name in names:
-            _sync_one(Path(parent, name))
-        _sync_one(Path(parent))
-
-
-def _sync_one(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(Path(parent, name))
+        sync(Path(parent))
 
 
 def make_folder(folder: Path) -> None:
@@ -208,22 +198,3 @@ def make_folder(folder: Path) -> None:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: may not be written to; choose another place, or change its permissions")
-
-
-@contextmanager
-def space_named(target: Path) -> Iterator[None]:
-    """A full disk as OutOfSpace, whichever library met it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise OutOfSpace(_full(target)) from error
-    except sqlite3.OperationalError as error:
-        if "full" not in str(error):
-            raise
-        raise OutOfSpace(_full(target)) from error
-
-
-def _full(target: Path) -> str:
-    return f"{target}: no space left on the disk; free some and run again (what was begun has been removed)"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from indexer.build import Progress, segment_files, silent, table_name, write_segment
-from indexer.merge import merge_into, small_ones
+from indexer.build import Progress, silent, table_name, write_segments
+from indexer.merge import merge_into, size_of, small_ones
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
 from indexer.stores.local.repositories import counted, write_table
@@ -21,7 +21,7 @@ from indexer.stores.local.repositories import counted, write_table
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What an addition did: new documents, those left out because the index had them, bytes of their text and of the index now,
+    """What an addition did: new documents, those left out because the index had them, bytes of text added and of the index now,
     segments that were merged afterwards."""
 
     documents: int
@@ -54,28 +54,34 @@ def add_documents(
     report = progress or silent
     with next_generation(folder) as old:
         segments = [Segment.open(folder / each.segment, folder / each.removed if each.removed else None) for each in old.segments]
-        generation = old.info.generation + 1
         has_text = all(files.text for files in old.segments)
-        written = write_segment(folder, segment_files(generation, has_text), batches, report, segments)
+        written = write_segments(folder, old.info.generation + 1, has_text, batches, report, segments)
+        new = [each for each in written if each.segment.documents]
+        added = [each.segment for each in new]
         merged, current = 0, old
-        if written.segment.documents:
-            table = write_table(folder / table_name(generation), counted(repositories, written.segment))
+        if new:
+            generation = new[-1].number
+            table = write_table(folder / table_name(generation), counted(repositories, added))
             info = replace(
                 old.info,
                 version=version or old.info.version,
                 date=date or old.info.date,
                 generation=generation,
-                documents=old.info.documents + written.segment.live_documents,
+                documents=old.info.documents + sum(segment.live_documents for segment in added),
             )
-            current = Manifest(info, (*old.segments, written.files), (*old.repositories, table))
+            current = Manifest(info, (*old.segments, *(each.files for each in new)), (*old.repositories, table))
             current.write(folder)
-            chosen = small_ones([segment.text_bytes for segment in (*segments, written.segment)]) if merge_small else []
+            chosen = small_ones([size_of(segment) for segment in (*segments, *added)]) if merge_small else []
             if chosen:
                 current = merge_into(folder, current, chosen, report)
                 merged = len(chosen)
-    seconds = time.monotonic() - begun
-    segment = written.segment
-    repeated = segment.documents - segment.live_documents
+    repeated = sum(segment.documents - segment.live_documents for segment in added)
     return AddReport(
-        segment.live_documents, written.known + repeated, segment.text_bytes, folder_bytes(folder), merged, current.info.generation, seconds
+        documents=sum(segment.live_documents for segment in added),
+        known=sum(each.known for each in written) + repeated,
+        text_bytes=sum(segment.text_bytes for segment in added),
+        index_bytes=folder_bytes(folder),
+        merged_segments=merged,
+        generation=current.info.generation,
+        seconds=time.monotonic() - begun,
     )

@@ -33,6 +33,9 @@ from indexer.stores.local.repositories import counted, write_table
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 2048
+_AT_WORK_BYTES = 24 << 20  # of text, by all cores together; what is worked out of it takes about fifteen times as much
+SEGMENT_BYTES = 8 << 30  # of text: sorting a channel's postings takes some 250 MB then, the filter as much
+SEGMENT_DOCUMENTS = 1 << 22  # about 100 bytes each are held
 Progress = Callable[[int, int, str], None]
 Known = Sequence[Segment]
 
@@ -49,8 +52,9 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A segment that no manifest names yet; `known`: how many documents were left out because other segments hold them."""
+    """A segment that no manifest names yet, of generation `number`; `known`: how many documents were left out because others hold them."""
 
+    number: int
     files: SegmentFiles
     segment: Segment
     known: int
@@ -70,8 +74,8 @@ def build_index(
     """Builds an index of all `batches` at a folder; an index that stands there goes on answering until the new one replaces it.
 
     `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError for a folder of anything else,
-    IndexLocked, OutOfSpace. Memory: some 100 MB a core and the filter's size; a kill at any moment leaves the previous generation, the
-    next build removes the rest.
+    IndexLocked, OutOfSpace. Memory: about 1.2 GB however large the input, which becomes a segment for each SEGMENT_BYTES; a kill at
+    any moment leaves the previous generation, the next build removes the rest.
     """
     begun = time.monotonic()
     folder = Path(location)
@@ -81,16 +85,19 @@ def build_index(
         keep, generation = _standing(folder)
         remove_leftovers(folder, keep)
         try:
-            written = write_segment(folder, segment_files(generation, full_text), batches, report)
-            table = write_table(folder / table_name(generation), counted(repositories, written.segment))
-            info = IndexInfo(name, version, date, generation, SPEC.name, written.segment.live_documents)
-            manifest = Manifest(info, (written.files,), (table,))
+            written = write_segments(folder, generation, full_text, batches, report)
+            written = [each for each in written if each.segment.documents] or written[:1]  # of repeats alone nothing is left
+            generation, segments = written[-1].number, [each.segment for each in written]
+            table = write_table(folder / table_name(generation), counted(repositories, segments))
+            info = IndexInfo(name, version, date, generation, SPEC.name, sum(segment.live_documents for segment in segments))
+            manifest = Manifest(info, tuple(each.files for each in written), (table,))
             manifest.write(folder)
         except BaseException:
             remove_leftovers(folder, keep)
             raise
         remove_leftovers(folder, manifest.names())
-    return BuildReport(info.documents, written.segment.text_bytes, folder_bytes(folder), time.monotonic() - begun)
+    text_bytes = sum(segment.text_bytes for segment in segments)
+    return BuildReport(info.documents, text_bytes, folder_bytes(folder), time.monotonic() - begun)
 
 
 def silent(documents: int, size: int, stage: str) -> None:
@@ -123,19 +130,62 @@ def _generation_of(path: Path) -> int:
     return max(map(int, re.findall(r"-([0-9]{6,})", path.name)), default=0)
 
 
-def write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.RecordBatch], report: Progress, new_to: Known = ()) -> Written:
-    """Writes one more segment of what the batches hold and the segments `new_to` do not; of a document twice in them the first stays.
+def write_segments(
+    folder: Path, number: int, full_text: bool, batches: Iterable[pa.RecordBatch], report: Progress, new_to: Known = ()
+) -> list[Written]:
+    """Writes what the batches hold and the segments `new_to` do not, of a document twice in them the first: one segment, empty if need
+    be, or one for each SEGMENT_BYTES and SEGMENT_DOCUMENTS. They count as generations from `number` on.
 
-    Nothing names the files yet: the caller commits them. Memory: some 100 MB a core and the filter's size.
+    Nothing names the files yet: the caller commits them as a generation not before the last one's number.
     """
+    stream = _sized(batches, _batch_bytes(os.cpu_count() or 1))
+    first = next(stream, None)
+    written: list[Written] = []
+    while first is not None or not written:
+        before = [each.segment for each in written]
+        files = segment_files(number + len(written), full_text)
+        share = _share(first, stream) if first is not None else iter(())
+        segment, files, known = _write_segment(folder, files, share, _further(report, before), [*new_to, *before])
+        written.append(Written(number + len(written), files, segment, known))
+        first = next(stream, None)
+    return written
+
+
+def _further(report: Progress, before: Known) -> Progress:
+    """Progress within a segment as progress in all, after the segments before."""
+    documents, size = sum(segment.documents for segment in before), sum(segment.text_bytes for segment in before)
+    return lambda more, more_bytes, stage: report(documents + more, size + more_bytes, stage)
+
+
+def _share(first: pa.RecordBatch, stream: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batch, and those after it that fit into a segment."""
+    size, documents = first.nbytes, first.num_rows
+    yield first
+    while size < SEGMENT_BYTES and documents < SEGMENT_DOCUMENTS:
+        batch = next(stream, None)
+        if batch is None:
+            return
+        yield batch
+        size, documents = size + batch.nbytes, documents + batch.num_rows
+
+
+def _batch_bytes(cores: int) -> int:
+    """So that what is worked on at one time does not grow with the cores."""
+    return min(BATCH_BYTES, max(1 << 20, _AT_WORK_BYTES // (cores + 1)))
+
+
+def _write_segment(
+    folder: Path, files: SegmentFiles, batches: Iterator[pa.RecordBatch], report: Progress, new_to: Known
+) -> tuple[Segment, SegmentFiles, int]:
+    """One segment of all the batches, its files, and how many documents were left out."""
     cores = os.cpu_count() or 1
     known = 0
     with (
         ThreadPoolExecutor(cores) as pool,
         SegmentWriter(folder / files.segment, folder / files.filter) as writer,
     ):
-        text = FullTextWriter.create(folder / files.text, threads=cores) if files.text else None
-        for batch, left_out in _prepared(pool, _sized(batches), cores + 1, text is not None, new_to):
+        text = FullTextWriter.create(folder / files.text, cores=cores) if files.text else None
+        for batch, left_out in _prepared(pool, batches, cores + 1, text is not None, new_to):
             known += left_out
             if batch is None:
                 continue
@@ -152,20 +202,20 @@ def write_segment(folder: Path, files: SegmentFiles, batches: Iterable[pa.Record
     if len(repeated):
         files = bury(folder, files, segment, repeated, files.segment.removeprefix("segment-"))
         segment = Segment.open(folder / files.segment, folder / str(files.removed))
-    return Written(files, segment, known)
+    return segment, files, known
 
 
-def _sized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of at most BATCH_BYTES of content (a larger document stands alone) and BATCH_ROWS."""
+def _sized(batches: Iterable[pa.RecordBatch], most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of at most `most_bytes` of content (a larger document stands alone) and BATCH_ROWS, none empty."""
     for whole in batches:
         batch = conform(whole)
-        if batch.num_rows and batch.nbytes <= BATCH_BYTES and batch.num_rows <= BATCH_ROWS:
+        if batch.num_rows and batch.nbytes <= most_bytes and batch.num_rows <= BATCH_ROWS:
             yield batch
             continue
         sizes = pc.binary_length(batch.column("content")).fill_null(0).to_pylist()
         begin, total = 0, 0
         for i, size in enumerate(sizes):
-            if i > begin and (total + size > BATCH_BYTES or i - begin >= BATCH_ROWS):
+            if i > begin and (total + size > most_bytes or i - begin >= BATCH_ROWS):
                 yield batch.slice(begin, i - begin)
                 begin, total = i, 0
             total += size

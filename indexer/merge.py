@@ -1,5 +1,7 @@
 """How do many segments become one, without what was removed? Their live documents pass through the builder once more.
 
+A segment holds at most SEGMENT_BYTES of text: those that are half full stay as they are, and of much text several are made.
+
 That rewrites postings, filter, documents and full text alike, with nothing to keep in step. Readers go on with the files that they
 have open; the lock keeps other writers out.
 
@@ -19,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from indexer.build import BATCH_BYTES, BATCH_ROWS, Progress, segment_files, silent, table_name, write_segment
+from indexer.build import BATCH_BYTES, BATCH_ROWS, SEGMENT_BYTES, SEGMENT_DOCUMENTS, Progress, silent, table_name, write_segments
 from indexer.corpus import FILES_SCHEMA
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import Manifest, folder_bytes, next_generation
@@ -32,7 +34,7 @@ ALIKE = 2  # a segment is merged with smaller ones while it is at most this many
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What a merge did: segments and removed documents before, live documents, bytes of the index before and after."""
+    """What a merge did: live documents, segments that were rewritten, documents that are gone, bytes of the index before and after."""
 
     documents: int
     merged_segments: int
@@ -44,7 +46,7 @@ class MergeReport:
 
 
 def merge(location: str | Path, *, progress: Progress | None = None) -> MergeReport:
-    """Makes one segment of an index, without removed documents; one that is so already stays as it is (`merged_segments` is 0).
+    """Makes one segment of all that are not full, without removed documents; what is so already stays (`merged_segments` is 0).
 
     Needs as much room again as the index takes, until it is done. Raises as Manifest.read does, IndexLocked, OutOfSpace. Memory
     and safety as in building.
@@ -55,11 +57,12 @@ def merge(location: str | Path, *, progress: Progress | None = None) -> MergeRep
         before = folder_bytes(folder)
         segments = Snapshot.open(folder).segments
         purged = sum(segment.documents - segment.live_documents for segment in segments)
-        is_merged = len(segments) == 1 and not purged
-        current = old if is_merged else merge_into(folder, old, range(len(segments)), progress or silent)
+        chosen = [i for i, one in enumerate(segments) if one.documents > one.live_documents or not _is_full(size_of(one))]
+        is_merged = len(chosen) < 2 and not purged
+        current = old if is_merged else merge_into(folder, old, chosen, progress or silent)
     return MergeReport(
         documents=current.info.documents,
-        merged_segments=0 if is_merged else len(segments),
+        merged_segments=0 if is_merged else len(chosen),
         purged_documents=purged,
         index_bytes_before=before,
         index_bytes=folder_bytes(folder),
@@ -69,13 +72,14 @@ def merge(location: str | Path, *, progress: Progress | None = None) -> MergeRep
 
 
 def small_ones(sizes: Sequence[int]) -> list[int]:
-    """Which segments to merge, by number: none up to MOST_SEGMENTS; else the smallest, and larger ones while they are ALIKE.
+    """Which segments to merge, by number: none up to MOST_SEGMENTS that are not full; else the smallest, and larger ones while they
+    are ALIKE.
 
     So each document is rewritten a number of times that grows with the logarithm of the index. [900, 3, 1, 1, 1, 1, 1, 1, 1] -> 1..8
     """
-    if len(sizes) <= MOST_SEGMENTS:
+    order = sorted((i for i, size in enumerate(sizes) if not _is_full(size)), key=lambda i: sizes[i])
+    if len(order) <= MOST_SEGMENTS:
         return []
-    order = sorted(range(len(sizes)), key=lambda i: sizes[i])
     chosen, total = order[:2], sizes[order[0]] + sizes[order[1]]
     for i in order[2:]:
         if sizes[i] > ALIKE * total:
@@ -85,21 +89,33 @@ def small_ones(sizes: Sequence[int]) -> list[int]:
     return sorted(chosen)
 
 
+def size_of(segment: Segment) -> int:
+    """Bytes of its text, or what it takes of SEGMENT_BYTES by its documents, where they are small."""
+    return max(segment.text_bytes, segment.documents * (SEGMENT_BYTES // SEGMENT_DOCUMENTS))
+
+
+def _is_full(size: int) -> bool:
+    return size > SEGMENT_BYTES // 2
+
+
 def merge_into(folder: Path, current: Manifest, chosen: Sequence[int], report: Progress) -> Manifest:
-    """Commits a generation in which some segments of an index, by number, have become one in the place of the first.
+    """Commits a generation in which some segments of an index, by number, have become one, or a few, in the place of the first.
 
     Call it with the lock held. The tables of repositories become one, too: what the tombstones of merged segments subtract is gone.
     """
     snapshot = Snapshot.open(folder)
     merged = [snapshot.segments[i] for i in chosen]
-    generation = current.info.generation + 1
     has_text = all(files.text for files in current.segments)
     batches = (batch for segment in merged for batch in live_batches(segment))
-    written = write_segment(folder, segment_files(generation, has_text), batches, report)
+    written = write_segments(folder, current.info.generation + 1, has_text, batches, report)
+    generation = written[-1].number
     buried = snapshot.removed_repositories(merged)
     table = write_table(folder / table_name(generation), folded(snapshot.tables, buried))
-    segments = [written.files if i == chosen[0] else files for i, files in enumerate(current.segments) if i not in chosen[1:]]
-    manifest = Manifest(replace(current.info, generation=generation), tuple(segments), (table,))
+    first, others = chosen[0], set(chosen)
+    before = [files for i, files in enumerate(current.segments) if i < first]
+    after = [files for i, files in enumerate(current.segments) if i > first and i not in others]
+    segments = (*before, *(each.files for each in written), *after)
+    manifest = Manifest(replace(current.info, generation=generation), segments, (table,))
     manifest.write(folder)
     return manifest
 

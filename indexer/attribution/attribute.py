@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, OffsetUnit, SpanKind
-from indexer.attribution import candidates, significance
-from indexer.attribution.candidates import Candidate, Hits
+from indexer.attribution import significance
+from indexer.attribution import verify_kernels as kernels
+from indexer.attribution.candidates import Candidates, Finder
 from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer
-from indexer.attribution.significance import Significance, strength
+from indexer.attribution.significance import Weights
 from indexer.attribution.sources import Found
 from indexer.attribution.verify import EXPLAINED, Comparer
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 MOST_VERIFIED = 24  # candidates, by score
+MOST_EQUALS = 64  # candidates as good as the best, while ends of held fingerprints are open
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
-LIKE_THE_BEST = 0.8  # the same, once the text is explained
+A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
+MOST_MORE = 256  # up to this
+SHORT = 64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at as far as MOST_FURTHER
+MOST_TOKENS = 1 << 18  # of documents read whole for further places of a fingerprint
+LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 
 
@@ -43,44 +49,24 @@ class _Search:
 
     segments: Sequence[Segment]
     query: Query
-    ask: Ask
-    significance: Significance
+    finder: Finder
+    comparer: Comparer
     deadline: float
-    comparer: Comparer = field(init=False)
-    least: float = field(init=False)
     found: list[Found] = field(default_factory=list)
-    covered: NDArray[np.bool_] = field(init=False)
-    covered_exactly: NDArray[np.bool_] = field(init=False)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
     limits: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.comparer = Comparer(self.query)
-        self.least = significance.threshold(self.ask.sensitivity)
-        self.covered = np.zeros(len(self.query.tokens), np.bool_)
-        self.covered_exactly = self.covered.copy()
-
-    def verify(self, candidate: Candidate) -> bool:
-        """Compares the text with one candidate and keeps the chains found; whether there were any."""
-        place = (candidate.segment, candidate.doc, candidate.begin, candidate.end)
+    def verify(self, candidates: Candidates, i: int, *, whole: bool = False) -> bool:
+        """Compares the text with a candidate, or with its `whole` document, and keeps the chains found; whether there were any."""
+        segment, doc = self.segments[candidates.segments[i]], int(candidates.docs[i])
+        begin, end = segment.token_range(doc) if whole else (int(candidates.begins[i]), int(candidates.ends[i]))
+        place = (int(candidates.segments[i]), doc, begin, end)
         if place in self.seen:
             return False
-        before = len(self.found)
         self.seen.add(place)
-        segment = self.segments[candidate.segment]
-        compared = self.comparer.compare(segment, candidate.doc, candidate.begin, candidate.end)
-        for chain in compared.chains:
-            kept = tuple(run for run in chain if run.kind in self.ask.kinds)
-            if not kept:
-                continue
-            coverage = sum(run.tokens for run in kept) / len(self.query.tokens)
-            total = strength([self.significance.score([run]) for run in kept], compared.similarity(kept), coverage)
-            if any(run.suffices for run in kept) or total >= self.least:
-                self.found.append(Found(segment, candidate.doc, compared, kept, total))
-                for run in kept:
-                    self.covered[run.begin : run.end] = True
-                    self.covered_exactly[run.begin : run.end] |= run.kind == "exact"
-        return len(self.found) > before
+        chains = self.comparer.compare(segment, doc, begin, end)
+        self.found += [Found(segment, doc, chain) for chain in chains]
+        return bool(chains)
 
     def late(self) -> bool:
         """Whether the time is up; notes it as a limit."""
@@ -89,99 +75,96 @@ class _Search:
         self.limits.append("timeout_ms")
         return True
 
+    def ends_open(self) -> bool:
+        """Whether exact runs leave some window open of a fingerprint that the index holds."""
+        exact = self.query.exact
+        return bool(kernels.ends_open(exact.windows, self.finder.counts, self.comparer.covered_exactly, SPEC.exact.guarantee))
+
+    def uncovered(self) -> NDArray[np.bool_]:
+        """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
+        return kernels.uncovered(self.query.exact.positions, SPEC.exact.k, self.finder.counts, self.comparer.covered)  # type: ignore[no-any-return]
+
 
 def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, ask: Ask) -> Attribution:
-    """Verified spans of the text and their sources. Cost: about 3 ms for 40 lines; bounded by the limits above and `timeout_ms`."""
+    """Verified spans of the text and their sources. Cost: about 0.4 ms for 40 lines; bounded by the limits above and `timeout_ms`."""
     query = Query.of(text)
-    if len(query.tokens) < GUARANTEE_TOKENS:
+    if len(query) < GUARANTEE_TOKENS:
         return answer("too_short", query, ask.offset_unit, info)
-    hits = candidates.find(segments, query)
-    weights = Significance.of(query, hits.repositories, sum(segment.repositories for segment in segments))
+    finder = Finder(segments, query)
+    candidates = finder.find()
+    weights = Weights.of(query, finder.repositories, sum(segment.repositories for segment in segments))
+    least = significance.threshold(ask.sensitivity)
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
-    search = _Search(segments, query, ask, weights, deadline)
-    _verify_best(search, hits)
-    _verify_repeats(search, hits)
-    _verify_uncovered(search, hits)
+    search = _Search(segments, query, finder, Comparer(query, weights, ask.kinds, least), deadline)
+    if len(candidates):
+        _verify_best(search, candidates)
+        _verify_other_places(search, candidates)
+        _verify_uncovered(search, candidates)
+    if search.comparer.cut:
+        search.limits.append("runs")
     if not search.found:
         return answer("partial" if search.limits else "none", query, ask.offset_unit, info, limits=search.limits)
-    report = Report(segments, query, search.significance, hits.counts, search.least)
-    spans, sources = report.make(search.found, ask.limit, ask.offset_unit)
+    spans, sources = Report(segments, query, weights, finder, least).make(search.found, ask.limit, ask.offset_unit)
     return answer("partial" if search.limits else "found", query, ask.offset_unit, info, spans, sources, search.limits)
 
 
-def _verify_best(search: _Search, hits: Hits) -> None:
-    """The candidates that score well beside the best one; once a source explains the whole text, only its likely copies.
+def _verify_best(search: _Search, candidates: Candidates) -> None:
+    """The candidates that score well beside the best one; once sources explain the whole text, only their likely copies.
 
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
-    least = WORTH
-    for n, candidate in enumerate(hits.candidates[: MOST_VERIFIED + MOST_FURTHER]):
-        if n == MOST_VERIFIED:
-            least = LIKE_THE_BEST
-        if candidate.score < least * hits.candidates[0].score or (n >= MOST_VERIFIED and not _ends_open(search, hits)) or search.late():
+    n_tokens, more = len(search.query), _more(search)
+    most = more + (MOST_VERIFIED + MOST_FURTHER if n_tokens <= SHORT else MOST_EQUALS)
+    beside = candidates.beside_the_best(most)
+    for i, score in enumerate(candidates.scores[:most].tolist()):
+        if score < WORTH * candidates.scores[0] or search.late():
             return
-        if search.covered.mean() >= EXPLAINED:
-            least = LIKE_THE_BEST
-        search.verify(candidate)
+        if i >= MOST_VERIFIED + more and not search.ends_open():
+            return
+        is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
+        if beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more):
+            search.verify(candidates, i)
 
 
-def _verify_repeats(search: _Search, hits: Hits) -> None:
+def _more(search: _Search) -> int:
+    return min(MOST_MORE, len(search.query) // A_CANDIDATE_PER)
+
+
+def _verify_other_places(search: _Search, candidates: Candidates) -> None:
     """The best documents whole, where a fingerprint of theirs has more places than an index keeps and tokens are open still."""
-    for candidate in hits.candidates[:MOST_VERIFIED]:
-        if candidate.score < WORTH * hits.candidates[0].score or not _ends_open(search, hits) or search.late():
+    left = MOST_TOKENS
+    for i in np.flatnonzero(candidates.other_places[:MOST_VERIFIED]).tolist():
+        if candidates.scores[i] < WORTH * candidates.scores[0] or not search.ends_open() or search.late():
             return
-        if candidate.whole:
-            search.verify(_whole(search, candidate))
+        begin, end = search.segments[candidates.segments[i]].token_range(int(candidates.docs[i]))
+        left -= end - begin
+        if left >= 0:
+            search.verify(candidates, i, whole=True)
 
 
-def _ends_open(search: _Search, hits: Hits) -> bool:
-    """Whether exact runs leave some window open of a fingerprint that the index holds."""
-    prints, n_tokens = search.query.exact_prints, len(search.query.tokens)
-    ends = np.minimum(np.append(prints.windows[1:] - 1 + SPEC.exact.guarantee, n_tokens), n_tokens)
-    before = _counted(search.covered_exactly)
-    open_tokens = (ends - prints.windows) - (before[ends] - before[prints.windows])
-    return bool((open_tokens[hits.counts[: len(prints)] > 0] > 0).any())
-
-
-def _verify_uncovered(search: _Search, hits: Hits) -> None:
+def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     """Where a fingerprint of the exact channel hit and no run covers it, every document that holds it is looked at: the guarantee
     wins over the caps. A fingerprint with as many places in a document as are kept may have more: that document is read whole."""
-    positions = search.query.exact_prints.positions
-    is_open = np.zeros(len(hits.counts), np.bool_)
-    is_open[: len(positions)] = (hits.counts[: len(positions)] > 0) & ~_covered(search, positions)
-    budget = MOST_FURTHER
-    for candidate in hits.candidates:
-        if not is_open[candidate.prints].any():
-            continue
-        if budget == 0:
-            search.limits.append("candidates")
-            return
-        if search.late():
-            return
-        budget -= 1
-        if search.verify(_whole(search, candidate)):
-            is_open[: len(positions)] &= ~_covered(search, positions)
-    if (is_open & hits.cut).any():
+    is_open = search.uncovered()
+    budget = _verify_open(search, candidates, is_open, MOST_FURTHER + _more(search))
+    unread = is_open & search.finder.cut
+    if budget > 0 and unread.any():
+        _verify_open(search, search.finder.read_on(unread), is_open, budget)
+    if (is_open & search.finder.cut).any():
         search.limits.append("postings")
 
 
-def _whole(search: _Search, candidate: Candidate) -> Candidate:
-    """The candidate, widened to its document where that may hold one of its fingerprints in more places than an index keeps."""
-    if not candidate.whole:
-        return candidate
-    begin, end = search.segments[candidate.segment].token_range(candidate.doc)
-    return replace(candidate, begin=begin, end=end)
-
-
-def _covered(search: _Search, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For each k-gram, whether verified runs cover all of it."""
-    before = _counted(search.covered)
-    covered: NDArray[np.bool_] = before[positions + SPEC.exact.k] - before[positions] == SPEC.exact.k
-    return covered
-
-
-def _counted(covered: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many tokens before each are covered, int64 (tokens + 1,)."""
-    before = np.zeros(len(covered) + 1, np.int64)
-    np.cumsum(covered, out=before[1:])
-    return before
+def _verify_open(search: _Search, candidates: Candidates, is_open: NDArray[np.bool_], budget: int) -> int:
+    """Looks at the candidates that hold an open fingerprint, as long as one is open; returns what is left of the budget."""
+    i = candidates.next_open(is_open, 0)
+    while i < len(candidates):
+        if budget == 0:
+            search.limits.append("candidates")
+            return 0
+        if search.late():
+            return 0
+        budget -= 1
+        if search.verify(candidates, i, whole=bool(candidates.other_places[i])):
+            is_open &= search.uncovered()
+        i = candidates.next_open(is_open, i + 1)
+    return budget

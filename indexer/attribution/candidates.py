@@ -1,133 +1,162 @@
 """Which documents share fingerprints with this text, and where in them? Groups of hits on neighbouring diagonals.
 
 A document counts by its best local group and not by the sum over the text: a snippet inside other code would lose otherwise.
+Lists are read from the rarest on, within bounds; `read_on` goes past them where that is needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.attribution import kernels
+from indexer.attribution import candidate_kernels as kernels
 from indexer.attribution.query import Query
-from indexer.fingerprint.spec import SPEC, Channel
-from indexer.fingerprint.winnow import Fingerprints
-from indexer.segment.segment import Postings, Segment
+from indexer.segment.segment import Segment
 
 TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
+ALWAYS_READ = 4  # lists, the rarest
 MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
-MOST_GROUPS = 1024  # of one segment, by score
+MOST_LOOKED_AT = 8_192  # postings of one segment, or 128 a fingerprint of the text
+MOST_TAKEN = 1_024  # of them, or 16 a fingerprint
+MOST_GROUPS = 1024  # of one segment, by score, or one for each two fingerprints
+FURTHER = 16  # times these bounds when reading on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A document of a segment, and its tokens [begin, end) that may match; `prints` says which fingerprints of the text hit.
+class Candidates:
+    """Groups of hits, best first; ties by segment and document number.
 
-    `whole`: one of them may stand elsewhere in the document too.
+    For each int64 or bool (groups,): `segments` its segment, `docs` its document there, tokens [begins, ends) of it that may match,
+    `scores` float64; `other_places`: a hit may stand elsewhere in the document too; its hits are of the text's fingerprints
+    prints[first_hits[i] : last_hits[i]].
     """
 
-    segment: int
-    doc: int
-    begin: int
-    end: int
-    score: float
-    whole: bool
+    segments: NDArray[np.int64]
+    docs: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    other_places: NDArray[np.bool_]
+    first_hits: NDArray[np.int64]
+    last_hits: NDArray[np.int64]
     prints: NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.docs)
 
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """What the index holds of a text's fingerprints, those of the exact channel first.
+    def beside_the_best(self, n: int) -> list[float]:
+        """For each of the first n, its score over that of the best ones that hold its fingerprints: 1 for one of these."""
+        most = int(self.prints.max(initial=-1)) + 1
+        beside = kernels.beside_the_best(self.first_hits[:n], self.last_hits[:n], self.prints, self.scores[:n], most)
+        return beside.tolist()  # type: ignore[no-any-return]
 
-    `counts` int64 (prints,): postings of each; `repositories` int64 (prints,): how many hold it; `cut` bool (prints,): some of its
-    postings are in no candidate, for MOST_POSTINGS or MOST_GROUPS.
+    def next_open(self, is_open: NDArray[np.bool_], i: int) -> int:
+        """The first candidate from i on that holds an open fingerprint; their number where there is none."""
+        return int(kernels.next_open(self.first_hits, self.last_hits, self.prints, is_open, i))
+
+
+class Finder:
+    """Reads the postings of one text's fingerprints, those of the exact channel first.
+
+    `cut` bool (prints,): some of its
+    postings are in no candidate given so far. Postings of removed documents are not counted once they have been read.
     """
 
-    candidates: list[Candidate]
-    counts: NDArray[np.int64]
-    repositories: NDArray[np.int64]
-    cut: NDArray[np.bool_]
+    def __init__(self, segments: Sequence[Segment], query: Query) -> None:
+        self._segments, self._query = segments, query
+        self._keys = np.concatenate((query.exact.keys, query.renamed.keys))
+        self._n_exact = len(query.exact.keys)
+        self._tokens = np.concatenate((query.exact.positions, query.code_tokens[query.renamed.positions]))
+        self._first = np.concatenate((query.exact.first, query.renamed.first + self._n_exact))
+        n = len(self._keys)
+        self._payloads = np.empty((len(segments), n), np.uint64)
+        self._counts, self._holders, self._dead = np.zeros((3, len(segments), n), np.int64)
+        self.cut = np.zeros(n, np.bool_)
+        for s, segment in enumerate(segments):
+            bad = kernels.count(
+                segment.views, segment.parts, self._keys, self._n_exact, self._payloads[s], self._counts[s], self._holders[s]
+            )
+            segment.file.raise_bad_page(bad)
+        documents = sum(segment.documents for segment in segments)
+        self._weights = np.log2(1 + documents / np.maximum(self.counts, 1))
 
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Postings of each fingerprint."""
+        return (self._counts - self._dead).sum(0)  # type: ignore[no-any-return]
 
-@dataclass(frozen=True, slots=True)
-class _Prints:
-    """The text's fingerprints, both channels in a row: the token each begins at, the first one of its value, its rarity in bits."""
+    @property
+    def repositories(self) -> NDArray[np.int64]:
+        """How many repositories hold each fingerprint; one that is in two segments counts twice."""
+        return np.minimum(self._holders, self._counts - self._dead).sum(0)  # type: ignore[no-any-return]
 
-    positions: NDArray[np.int64]
-    first: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    n_tokens: int
+    def find(self) -> Candidates:
+        """The candidates of the rarest fingerprints. About 80 µs for 40 lines in an index of 440 MB."""
+        return self._gather(np.ones(len(self._keys), np.bool_), 1)
 
+    def read_on(self, wanted: NDArray[np.bool_]) -> Candidates:
+        """The candidates of some fingerprints that were cut."""
+        self.cut &= ~wanted
+        return self._gather(wanted, FURTHER)
 
-def find(segments: Sequence[Segment], query: Query) -> Hits:
-    """Candidates, best first; ties by segment and document number. About 0.3 ms for 40 lines in an index of 440 MB."""
-    channels = ((SPEC.exact, query.exact_prints), (SPEC.renamed, query.renamed_prints))
-    looked_up = [
-        _both_channels([segment.look_up(channel, prints.keys, MOST_POSTINGS) for channel, prints in channels]) for segment in segments
-    ]
-    counts, repositories = np.zeros((2, sum(len(prints) for _, prints in channels)), np.int64)
-    cut = np.zeros(len(counts), np.bool_)
-    for found in looked_up:
-        counts += found.counts
-        repositories += found.repositories
-        taken = np.bincount(found.queries, minlength=len(counts))
-        cut |= (taken >= MOST_POSTINGS) & (found.counts > MOST_POSTINGS)
-    documents = sum(segment.documents for segment in segments)
-    weights = np.log2(1 + documents / np.maximum(counts, 1)) * (counts > 0)
-    positions = np.concatenate([prints.positions for _, prints in channels])
-    prints = _Prints(positions, _first_of_value(channels), weights, len(query.tokens))
-    candidates = [one for s, found in enumerate(looked_up) for one in _group(s, segments[s], prints, found, cut)]
-    candidates.sort(key=lambda candidate: (-candidate.score, candidate.segment, candidate.doc))
-    return Hits(candidates, counts, repositories, cut)
+    def holding_all(self, s: int, prints: NDArray[np.int64], bound: int, most: int) -> tuple[NDArray[np.int64], bool]:
+        """The live documents of segment s that hold all of some fingerprints of one channel, by the `most` rarest; and whether there
+        may be more, for none has fewer postings than `bound`."""
+        segment, counts = self._segments[s], self._counts[s]
+        if not counts[prints].all():
+            return np.zeros(0, np.int64), False
+        rarest = prints[np.argsort(counts[prints], kind="stable")[:most]]
+        parts = segment.parts[0 if prints[0] < self._n_exact else 1]
+        docs, more, bad = kernels.hold_all(
+            segment.views, parts, segment.documents_at, segment.removed_bits, self._keys[rarest], self._payloads[s][rarest], counts[rarest],
+            bound,
+        )  # fmt: skip
+        segment.file.raise_bad_page(bad)
+        return docs, more
 
-
-def _both_channels(found: Sequence[Postings]) -> Postings:
-    """Postings of both channels as one, the second's fingerprints numbered after the first's."""
-    exact, renamed = found
-    return Postings(
-        np.concatenate((exact.counts, renamed.counts)),
-        np.concatenate((exact.repositories, renamed.repositories)),
-        np.concatenate((exact.queries, renamed.queries + len(exact.counts))),
-        np.concatenate((exact.positions, renamed.positions)),
-        np.concatenate((exact.more, renamed.more)),
-    )
-
-
-def _first_of_value(channels: Sequence[tuple[Channel, Fingerprints]]) -> NDArray[np.int64]:
-    """For each fingerprint of the text, the first one with its value: a repeated one counts once."""
-    firsts, base = [], 0
-    for _, prints in channels:
-        _, first, inverse = np.unique(prints.values, return_index=True, return_inverse=True)
-        firsts.append(first[inverse] + base)
-        base += len(prints)
-    return np.concatenate(firsts).astype(np.int64)
-
-
-def _group(number: int, segment: Segment, prints: _Prints, found: Postings, out_cut: NDArray[np.bool_]) -> list[Candidate]:
-    """The best groups of one segment's hits; marks in `out_cut` the fingerprints of those left out."""
-    if not len(found.queries):
-        return []
-    order = np.argsort(found.positions, kind="stable")
-    which, positions, more = found.queries[order], found.positions[order], found.more[order]
-    docs = segment.documents_of(positions)
-    diagonals = positions.astype(np.int64) - prints.positions[which]
-    order = np.lexsort((diagonals, docs))
-    docs, diagonals, which, more = docs[order], diagonals[order], which[order], more[order]
-    begins, ends, scores = np.empty(len(docs), np.int64), np.empty(len(docs), np.int64), np.empty(len(docs), np.float64)
-    seen = np.zeros(len(prints.weights), np.int64)
-    n = kernels.cluster(docs, diagonals, prints.first[which], prints.weights, TOLERANCE, seen, begins, ends, scores)
-    ranked = np.argsort(-scores[:n], kind="stable")
-    for left_out in ranked[MOST_GROUPS:].tolist():
-        out_cut[which[begins[left_out] : ends[left_out]]] = True
-    best = ranked[:MOST_GROUPS]
-    begins, ends, scores = begins[best], ends[best], scores[best]
-    firsts, lasts = diagonals[begins].tolist(), (diagonals[ends - 1] + prints.n_tokens).tolist()
-    return [
-        Candidate(number, doc, first, last, score, bool(more[begin:end].any()), which[begin:end])
-        for doc, first, last, score, begin, end in zip(
-            docs[begins].tolist(), firsts, lasts, scores.tolist(), begins.tolist(), ends.tolist(), strict=True
+    def _gather(self, wanted: NDArray[np.bool_], times: int) -> Candidates:
+        n, found = len(self._keys), []
+        bounds = (
+            ALWAYS_READ,
+            times * MOST_POSTINGS,
+            times * max(MOST_LOOKED_AT, 128 * n),
+            times * max(MOST_TAKEN, 16 * n),
+            TOLERANCE,
+            max(times * MOST_GROUPS, n // 2),
         )
-    ]
+        for s, segment in enumerate(self._segments):
+            counts = self._counts[s]
+            held = np.flatnonzero(wanted & (counts > 0))
+            rarest_first = held[np.argsort(counts[held], kind="stable")]
+            asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
+            bad, groups = kernels.gather(
+                segment.views,
+                segment.parts,
+                segment.documents_at,
+                segment.removed_bits,
+                asked,
+                rarest_first,
+                bounds,
+                self._dead[s],
+                self.cut,
+            )
+            segment.file.raise_bad_page(bad)
+            found.append(groups)
+        return _joined(found, len(self._query))
+
+
+def _joined(found: list[tuple[NDArray[Any], ...]], n_tokens: int) -> Candidates:
+    """The groups of all segments, best first; each reaches over as many tokens as the text has beyond its last diagonal."""
+    numbers = np.repeat(np.arange(len(found)), [len(groups[0]) for groups in found])
+    parts = found[0] if len(found) == 1 else tuple(np.concatenate(each) for each in zip(*found, strict=True))
+    docs, begins, lasts, scores, other, first_hits, last_hits, prints = parts
+    if len(found) == 1:
+        return Candidates(numbers, docs, begins, lasts + n_tokens, scores, other, first_hits, last_hits, prints)
+    bases = np.cumsum([0, *(len(groups[-1]) for groups in found)])[numbers]
+    best = np.argsort(-scores, kind="stable")
+    first_hits, last_hits, ends = (first_hits + bases)[best], (last_hits + bases)[best], lasts[best] + n_tokens
+    return Candidates(numbers[best], docs[best], begins[best], ends, scores[best], other[best], first_hits, last_hits, prints)

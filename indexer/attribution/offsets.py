@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import OffsetUnit
+from indexer.attribution import offset_kernels as kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,10 @@ class Offsets:
     @classmethod
     def of(cls, data: NDArray[np.uint8], unit: OffsetUnit) -> Offsets:
         """O(bytes); a text of ASCII alone costs a scan for its lines."""
-        lines = line_starts(data)
-        if unit == "utf-8" or not (data >= 0x80).any():
+        lines = kernels.line_starts(data)
+        if unit == "utf-8" or data.tobytes().isascii():
             return cls(None, lines)
-        width = ((data & 0xC0) != 0x80).astype(np.int64)
-        if unit == "utf-16":
-            width += data >= 0xF0  # four bytes are two units
-        return cls(np.concatenate(([0], np.cumsum(width))), lines)
+        return cls(kernels.units_before(data, unit == "utf-16"), lines)
 
     def offset(self, byte: int) -> int:
         """The offset, in the unit, of a character that begins at this byte."""
@@ -35,13 +33,3 @@ class Offsets:
     def line(self, byte: int) -> int:
         """The 1-based line that holds this byte."""
         return int(np.searchsorted(self.line_starts, byte, "right"))
-
-
-def line_starts(data: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The byte at which each line begins, int64 (lines,); lines end at LF, CRLF or CR. b"a\\r\\nb" -> [0, 3]"""
-    ends = data == 10
-    lone = data == 13
-    if lone.any():
-        lone[:-1] &= ~ends[1:]
-        ends |= lone
-    return np.concatenate((np.zeros(1, np.int64), np.flatnonzero(ends) + 1))

@@ -1,4 +1,4 @@
-"""What is asked about? A text with its tokens, fingerprints and k-grams worked out once.
+"""What is asked about? A text with its tokens, k-grams and fingerprints worked out once.
 
 Not here: the full-text query language (`indexer.query`).
 """
@@ -10,39 +10,68 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fingerprint import kernels as fingerprint_kernels
+from indexer.attribution import query_kernels as kernels
 from indexer.fingerprint.spec import SPEC, Channel
-from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
-from indexer.text.tokens import Renamed, Tokens, encode, rename, tokenize
+from indexer.fingerprint.winnow import CONTEXT_BITS
+from indexer.text.tokens import byte_classes, encode, keyword_table
 
 
 @dataclass(frozen=True, slots=True)
-class Grams:
-    """All k-grams of one stream, found by value: `hashes` uint64 (k-grams,), `heads` and `following` chain their positions."""
+class Stream:
+    """The exact or the renamed stream of a text.
 
-    hashes: NDArray[np.uint64]
+    All its k-grams: `grams` uint64 (k-grams,); `heads` and `following` int32 chain the positions of equal ones. Its fingerprints, in
+    text order: `keys` uint64 (prints,), fingerprint << 16 | contexts; `positions` int64 (prints,), where in the stream each begins;
+    `windows` int64 (prints,), the first window that each is the minimum of; `first` int64 (prints,), the first one of its value.
+    """
+
+    channel: Channel
+    grams: NDArray[np.uint64]
     heads: NDArray[np.int32]
     following: NDArray[np.int32]
+    keys: NDArray[np.uint64]
+    positions: NDArray[np.int64]
+    windows: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    @property
+    def values(self) -> NDArray[np.uint64]:
+        """The 48-bit fingerprints without their contexts."""
+        return self.keys >> np.uint64(CONTEXT_BITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A text and everything about it that does not depend on an index."""
+    """A text and everything about it that does not depend on an index.
+
+    `starts`, `ends` int32 (tokens,): bytes of `data`; `hashes` uint64 (tokens,); `fresh` float64 (tokens,): the weight of a token for
+    how often the text has it; `codes` uint64 (elements,): the renamed stream; `code_tokens` int32 (elements,): where each begins.
+    """
 
     data: NDArray[np.uint8]
-    tokens: Tokens
-    renamed: Renamed
-    exact_prints: Fingerprints
-    renamed_prints: Fingerprints
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    hashes: NDArray[np.uint64]
+    fresh: NDArray[np.float64]
+    codes: NDArray[np.uint64]
+    code_tokens: NDArray[np.int32]
+    exact: Stream
+    renamed: Stream
 
     @classmethod
     def of(cls, text: str | bytes) -> Query:
-        """Tokens and fingerprints of a text; about 40 µs for 40 lines."""
+        """Tokens, k-grams and fingerprints of a text; about 30 µs for 40 lines."""
         data = np.frombuffer(as_utf8(text), np.uint8)
-        tokens = tokenize(data)
-        renamed = rename(tokens)
-        exact = fingerprint_exact(tokens, SPEC.exact, capped=False)
-        return cls(data, tokens, renamed, exact, fingerprint_renamed(renamed, SPEC.renamed, capped=False))
+        shapes = [(channel.k, channel.window, channel.reach) for channel in (SPEC.exact, SPEC.renamed)]
+        starts, ends, hashes, fresh, codes, tokens, exact, renamed = kernels.read(data, byte_classes(), keyword_table(), *shapes)
+        return cls(data, starts, ends, hashes, fresh, codes, tokens, Stream(SPEC.exact, *exact), Stream(SPEC.renamed, *renamed))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def token(self, i: int) -> str:
+        """Token i as text."""
+        return self.data[self.starts[i] : self.ends[i]].tobytes().decode("utf-8", "replace")
 
 
 def as_utf8(text: str | bytes) -> bytes:
@@ -57,10 +86,3 @@ def as_utf8(text: str | bytes) -> bytes:
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):
         return text.decode("utf-16", "replace").encode("utf-8", "surrogatepass")
     return text.decode("latin-1").encode("utf-8")
-
-
-def kgrams(codes: NDArray[np.uint64], channel: Channel) -> NDArray[np.uint64]:
-    """The hash of every k-gram of one document's stream, uint64 (codes - k + 1,)."""
-    out = np.empty(max(0, len(codes) - channel.k + 1), np.uint64)
-    fingerprint_kernels.kgram_hashes(codes, 0, len(codes), channel.k, channel.renamed, out)
-    return out

@@ -6,16 +6,14 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, Match, OffsetUnit, Partial, Source, Span, Status
 from indexer.attribution import frequency
+from indexer.attribution.candidates import Finder
 from indexer.attribution.frequency import Frequency
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
-from indexer.attribution.significance import Significance, Stretch
-from indexer.attribution.sources import Found, lines_of, names_of, ranked, source_of
+from indexer.attribution.significance import Stretch, Weights
+from indexer.attribution.sources import Found, names_of, ranked, source_of
 from indexer.attribution.verify import Run
 from indexer.licences.notice import notice
 from indexer.segment.segment import Segment
@@ -32,15 +30,15 @@ class Report:
 
     segments: Sequence[Segment]
     query: Query
-    significance: Significance
-    counts: NDArray[np.int64]
+    weights: Weights
+    finder: Finder
     least: float
 
     def make(self, found: list[Found], limit: int, unit: OffsetUnit) -> tuple[list[Span], list[Source]]:
         """Spans in text order and at most `limit` sources, best first."""
         groups = ranked(found)
         stretches = disjoint([group[0] for group in groups])
-        often = [frequency.count(self.segments, self.query, self.counts, stretch) for stretch in stretches]
+        often = [frequency.count(self.segments, self.query, self.finder, stretch) for stretch in stretches]
         sources = [self._source(group, stretches, often) for group in groups[:limit]]
         offsets = Offsets.of(self.query.data, unit)
         holders: dict[int, list[int]] = {}
@@ -53,8 +51,8 @@ class Report:
 
     def _span(self, stretch: Stretch, often: Frequency | None, mine: list[int], scores: list[float], offsets: Offsets) -> Span:
         known = often or Frequency(len(mine), len(mine), len(mine), True)
-        own = self.significance.score([stretch])
-        first, last = int(self.query.tokens.starts[stretch.begin]), int(self.query.tokens.ends[stretch.end - 1])
+        own = self.weights.score(stretch)
+        first, last = int(self.query.starts[stretch.begin]), int(self.query.ends[stretch.end - 1])
         return Span(
             start=offsets.offset(first),
             end=offsets.offset(last),
@@ -74,22 +72,22 @@ class Report:
     def _source(self, group: list[Found], stretches: list[Stretch], often: list[Frequency | None]) -> Source:
         leader, *rest = group
         matches = self._matches(leader, stretches)
-        copies = [source_of(one, self._matches(one, stretches)) for one in rest[:MOST_COPIES]]
+        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:MOST_COPIES]]
         others = [known.files - 1 for match in matches if (known := often[match.span])]
-        return source_of(leader, matches, copies, max(len(rest), min(others, default=0)))
+        return source_of(leader, leader.segment.row(leader.doc), matches, copies, max(len(rest), min(others, default=0)))
 
     def _matches(self, found: Found, stretches: list[Stretch]) -> tuple[Match, ...]:
         """Which of the reported stretches a source holds, and in which of its lines."""
         matches = []
         ends = [stretch.end for stretch in stretches]
-        for run in found.chain:
+        for run in found.chain.runs:
             for i in range(bisect_right(ends, run.begin), len(stretches)):
                 stretch = stretches[i]
                 if stretch.begin >= run.end:
                     break
                 low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
-                names = names_of(self.query, found.compared, run, low, high)
-                start_line, end_line = lines_of(found.compared, *_in_source(run, low, high))
+                names = names_of(self.query, found.chain.compared, run, low, high)
+                start_line, end_line = found.chain.compared.lines(*_in_source(run, low, high))
                 matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
         return tuple(matches)
 
@@ -105,7 +103,7 @@ def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
     """Stretches of the text in order, none overlapping: a better source's run stays whole, a later one adds what it has beyond."""
     taken: list[Stretch] = []
     for found in leaders:
-        for run in found.chain:
+        for run in found.chain.runs:
             for begin, end in _beyond(run, taken):
                 if (begin, end) == (run.begin, run.end) or replace(run, begin=begin, end=end).suffices:
                     insort(taken, Stretch(begin, end, run.kind, run.blank), key=_begin)
@@ -141,10 +139,10 @@ def answer(
     limits: Sequence[str] = (),
 ) -> Attribution:
     """The value that callers get."""
-    covered = sum(span.tokens for span in spans) / max(1, len(query.tokens))
+    covered = sum(span.tokens for span in spans) / max(1, len(query))
     return Attribution(
         status=status,
-        tokens=len(query.tokens),
+        tokens=len(query),
         guarantee_tokens=GUARANTEE_TOKENS,
         score=max((source.score for source in sources), default=0.0),
         coverage=round(covered, 4),

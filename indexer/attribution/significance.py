@@ -12,13 +12,13 @@ packages that the published figures do not use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import SpanKind
+from indexer.attribution import significance_kernels as kernels
 from indexer.attribution.query import Query
 from indexer.fingerprint.spec import SPEC
 
@@ -52,58 +52,25 @@ def threshold(sensitivity: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Significance:
+class Weights:
     """Running sums of the weights of the text's tokens, float64 (tokens + 1,), by either channel's rarity."""
 
     exact: NDArray[np.float64]
     renamed: NDArray[np.float64]
 
     @classmethod
-    def of(cls, query: Query, counts: NDArray[np.int64], repositories: int) -> Significance:
-        """From how many of the index's repositories hold each fingerprint, exact channel first."""
-        _, inverse, repeats = np.unique(query.tokens.hashes, return_inverse=True, return_counts=True)
-        fresh = ((1 + np.log(repeats)) / repeats)[inverse]
-        rare = np.maximum(FLOOR, 1 - 2 * np.log(np.maximum(counts, 1)) / np.log(max(LEAST_REPOSITORIES, repositories)))
-        n = len(query.exact_prints)
-        exact = _spread(query.exact_prints.positions + SPEC.exact.k / 2, rare[:n], counts[:n], len(fresh))
-        renamed = _spread(query.renamed_prints.positions + SPEC.renamed.k / 2, rare[n:], counts[n:], len(fresh)) * RENAMED_FACTOR
-        return cls(_sums(fresh * exact), _sums(fresh * renamed))
+    def of(cls, query: Query, holders: NDArray[np.int64], repositories: int) -> Weights:
+        """From how many of the index's repositories hold each fingerprint, int64 (prints,), exact channel first. O(tokens)."""
+        scale = 2 / float(np.log(max(LEAST_REPOSITORIES, repositories)))
+        n = len(query.exact.keys)
+        exact_at, renamed_at = query.exact.positions, query.code_tokens[query.renamed.positions].astype(np.int64)
+        return cls(
+            kernels.weigh(exact_at, SPEC.exact.k / 2, holders[:n], query.fresh, scale, FLOOR, UNSEEN_RARITY, 1.0),
+            kernels.weigh(renamed_at, SPEC.renamed.k / 2, holders[n:], query.fresh, scale, FLOOR, UNSEEN_RARITY, RENAMED_FACTOR),
+        )
 
-    def score(self, stretches: Iterable[Stretch]) -> float:
-        """The significance of some disjoint stretches of the text, taken together."""
-        total = 0.0
-        for one in stretches:
-            sums = self.exact if one.kind == "exact" else self.renamed
-            total += float(sums[one.end] - sums[one.begin])
-            total -= sum(float(sums[t + 1] - sums[t]) for t in one.blank if one.begin <= t < one.end)
-        return total
-
-
-def strength(scores: Sequence[float], similarity: float, coverage: float) -> float:
-    """The significance of a source, from that of its stretches, the share of its hull that matches and of the text that it covers."""
-    joined = sum(max(0.0, score) ** STRETCH_NORM for score in scores) ** (1 / STRETCH_NORM)
-    return float(joined * similarity * coverage**COVERAGE_POWER)
-
-
-def _spread(centres: NDArray[np.floating], rare: NDArray[np.floating], counts: NDArray[np.int64], n_tokens: int) -> NDArray[np.float64]:
-    """The rarity of each token, between those of the fingerprints before and after it that the index holds."""
-    held = counts > 0
-    if not held.any():
-        return np.full(n_tokens, UNSEEN_RARITY)
-    return np.asarray(np.interp(np.arange(n_tokens), centres[held], rare[held]), np.float64)
-
-
-def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = np.zeros(len(values) + 1)
-    np.cumsum(values, out=sums[1:])
-    return sums
-
-
-def prints_inside(query: Query, kind: SpanKind, begin: int, end: int) -> NDArray[np.int64]:
-    """Which fingerprints of a channel lie wholly in tokens [begin, end) of the text."""
-    if kind == "exact":
-        first, last = np.searchsorted(query.exact_prints.positions, [begin, end - SPEC.exact.k + 1])
-    else:
-        low, high = np.searchsorted(query.renamed.tokens, [begin, end])
-        first, last = np.searchsorted(query.renamed_prints.stream, [low, high - SPEC.renamed.k + 1])
-    return np.arange(first, max(first, last))
+    def score(self, stretch: Stretch) -> float:
+        """The significance of one stretch of the text."""
+        sums = self.exact if stretch.kind == "exact" else self.renamed
+        total = float(sums[stretch.end] - sums[stretch.begin])
+        return total - sum(float(sums[t + 1] - sums[t]) for t in stretch.blank if stretch.begin <= t < stretch.end)

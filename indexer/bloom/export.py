@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 from indexer.answers import IndexInfo
 from indexer.bloom import pybloom
 from indexer.bloom.membership import rate_of
-from indexer.bloom.pages import PAGE, PageWriter, disk_errors
+from indexer.bloom.pages import KIND
 from indexer.bloom.portable import PART, PYBLOOM, SPLIT_BLOCK, FilterInfo, PortableFilter
+from indexer.disk import write_whole
 from indexer.errors import InputError
+from indexer.pages import PAGE, PageWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +65,7 @@ def export_pybloom(segments: Sequence[Segment], index: IndexInfo, as_of: str, ou
     """Writes a `BloomFilter` file of pybloom-live whose keys are the exact fingerprints of all segments as decimal strings.
 
     `<out>.json` beside it says what the file itself has no place for: spec, index, as_of, SHA-256. Raises OutOfSpace, InputError.
-    About 3 µs a key; memory: the filter's own size.
+    About 1.2 µs a key; memory: the filter's own size.
     """
     import numpy as np  # noqa: PLC0415 - importing a filter needs none of it
 
@@ -79,9 +82,14 @@ def export_pybloom(segments: Sequence[Segment], index: IndexInfo, as_of: str, ou
         for chunk in _live(segment):
             count += kernels.insert_sliced(bits, shape.bits_per_slice, _indices(shape, chunk))
     shape = pybloom.Slices(shape.error_rate, shape.n_slices, shape.bits_per_slice, shape.capacity, count)
-    digest = _write_whole(out, [shape.header(), bits.tobytes()])
-    beside = {"keys": "fingerprints as decimal strings", "index": asdict(index), "as_of": as_of, "sha256": digest}
-    _write_whole(companion(out), [json.dumps(beside, indent=2).encode()])
+    pieces = shape.header(), bits.tobytes()
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    beside = {"keys": "fingerprints as decimal strings", "index": asdict(index), "as_of": as_of, "sha256": digest.hexdigest()}
+    with _writable(out):
+        write_whole(out, *pieces)
+        write_whole(companion(out), json.dumps(beside, indent=2).encode())
     return shape
 
 
@@ -119,7 +127,7 @@ def import_pybloom(files: Sequence[Path], out: Path, index: IndexInfo, as_of: st
 
 
 def _write(out: Path, parts: Sequence[_Part], index: IndexInfo, as_of: str | None, layout: str) -> FilterInfo:
-    with PageWriter(out) as writer:
+    with _writable(out), PageWriter(out, KIND) as writer:
         writer.begin("parts")
         first = writer.position + -(-len(parts) * PART.size // PAGE) * PAGE
         table = b""
@@ -229,20 +237,10 @@ def _indices(shape: pybloom.Slices, fingerprints: NDArray[np.uint64]) -> NDArray
     return (numbers % shape.bits_per_slice).astype(np.uint64)
 
 
-def _write_whole(out: Path, pieces: Sequence[bytes]) -> str:
-    """Writes a file, whole or not at all; returns its SHA-256 in hex."""
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    """A file that cannot be written where the user wants it is the user's to change."""
     try:
-        with disk_errors(out), open(part, "wb") as file:
-            for piece in pieces:
-                digest.update(piece)
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
+        yield
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); give a file in a folder that is there") from None
-    finally:
-        part.unlink(missing_ok=True)
-    return digest.hexdigest()

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.bloom import kernels
-from indexer.segment.format import SectionFile, SectionWriter
+from indexer.disk import disk_errors
+from indexer.pages import PageWriter
+from indexer.segment.format import SectionFile
 
 KIND = "filter"
 BLOCK_BYTES = 32
@@ -64,13 +66,9 @@ class BloomFilter:
         halves = np.zeros(n_blocks * 8, np.uint32)
         for chunk in chunks:
             kernels.insert(halves, n_blocks, chunk)
-        writer = SectionWriter(path, KIND)
-        try:
-            writer.add("blocks", halves.astype("<u4", copy=False))
+        with disk_errors(path), PageWriter(path, KIND) as writer:
+            writer.add("blocks", halves.astype("<u4", copy=False).data)
             return writer.finish({"spec": spec, "n_keys": n_keys, "n_blocks": n_blocks})
-        except BaseException:
-            writer.abort()
-            raise
 
     @classmethod
     def open(cls, path: Path, spec: str) -> BloomFilter:
@@ -81,7 +79,7 @@ class BloomFilter:
         return cls(file, n_keys, n_blocks, false_positive_rate(n_keys, n_blocks))
 
     def may_contain(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """For each fingerprint, whether it may have been inserted; False is certain. About 40 ns each."""
+        """For each fingerprint, whether it may have been inserted; False is certain. About 30 to 50 ns each."""
         out = np.zeros(len(fingerprints), np.bool_)
         if self.n_keys == 0:
             return out

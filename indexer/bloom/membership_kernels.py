@@ -29,8 +29,8 @@ def source_stamp():
     return stamp
 
 
-def compiled(stamp):
-    """The kernels, cached for this state of the ones they call."""
+def fingerprints_for(stamp):
+    """The kernel, cached for this state of the ones it calls in other files."""
 
     @njit(cache=True, nogil=True)
     def fingerprints(data, classes, k, window, starts, ends, values, positions, windows):
@@ -44,6 +44,12 @@ def compiled(stamp):
         for i in range(n):
             values[i] = mix(grams[positions[i]] * REMIX) >> FINGERPRINT_SHIFT
         return n_tokens, n
+
+    return fingerprints
+
+
+def look_up_for(stamp):
+    """The kernel, cached for this state of the ones it calls in other files."""
 
     @njit(cache=True, nogil=True)
     def look_up(words, touched, crcs, first_byte, n_blocks, values, n, hits):
@@ -75,76 +81,7 @@ def compiled(stamp):
             hits[i] |= missing == 0
         return -1
 
-    @njit(cache=True, nogil=True)
-    def answer_rate(values, windows, n, n_tokens, guarantee, least, rate):
-        """As `indexer.bloom.membership.answer_rate`; a table counts how often each value stands in the window."""
-        assert stamp >= 0
-        if n < MIN_HITS or rate <= 0:
-            return 0.0
-        size = 4
-        while size < 2 * n:
-            size *= 2
-        slots, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)  # slot -> index of the value there + 1, times inside
-        total, j, distinct = 0.0, -1, 0
-        for i in range(n):
-            enough = windows[i] + least
-            while j < n and (j < i + MIN_HITS - 1 or (windows[j + 1] + guarantee - 1 if j + 1 < n else n_tokens) < enough):
-                j += 1
-                if j < n:
-                    slot = slot_of(slots, values, j)
-                    distinct += counts[slot] == 0
-                    counts[slot] += 1
-            if j >= n:
-                break
-            if i == 0:
-                total += math.pow(rate, float(distinct))
-            elif values[i - 1] != values[i]:
-                total += (1 - rate) * math.pow(rate, float(distinct))
-            slot = slot_of(slots, values, i)
-            counts[slot] -= 1
-            distinct -= counts[slot] == 0
-        return min(1.0, total)
-
-    @njit(cache=True, nogil=True)
-    def spans_of(hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans):
-        """The runs of hits that reach over `least` tokens, as offsets in `spans`: (spans, longest reach of any run, tokens inside)."""
-        assert stamp >= 0
-        found, longest, covered, first = 0, 0, 0, 0
-        byte, offset = np.int64(0), np.int64(0)
-        for i in range(n + 1):
-            if i < n and hits[i]:
-                continue
-            if i - first >= MIN_HITS:
-                reach = (windows[i] + guarantee - 1 if i < n else n_tokens) - windows[first]
-                longest = max(longest, reach)
-                if reach >= least:
-                    begin, end = positions[first], positions[i - 1] + k
-                    covered += end - begin
-                    offset = advance(data, byte, starts[begin], offset, unit)
-                    spans[found, 0] = offset
-                    byte = ends[end - 1]
-                    offset = advance(data, starts[begin], byte, offset, unit)
-                    spans[found, 1] = offset
-                    found += 1
-            first = i + 1
-        return found, longest, covered
-
-    @njit(cache=True, nogil=True)
-    def ask(data, classes, k, window, words, touched, crcs, first_byte, n_blocks, least, rate, unit, spans):
-        """The whole test of one text over one filter: (bad page or -1, tokens, spans, longest, tokens inside, rate of the answer)."""
-        assert stamp >= 0
-        room, guarantee = len(data), k + window - 1
-        starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
-        values, positions, windows = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
-        n_tokens, n = fingerprints(data, classes, k, window, starts, ends, values, positions, windows)
-        hits = np.zeros(n, np.bool_)
-        bad = look_up(words, touched, crcs, first_byte, n_blocks, values, n, hits)
-        found, longest, covered = spans_of(
-            hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans
-        )  # fmt: skip
-        return bad, n_tokens, found, longest, covered, answer_rate(values, windows, n, n_tokens, guarantee, least, rate)
-
-    return fingerprints, look_up, answer_rate, spans_of, ask
+    return look_up
 
 
 @njit(cache=True, nogil=True)
@@ -171,4 +108,81 @@ def advance(data, begin, end, offset, unit):
     return offset
 
 
-fingerprints, look_up, answer_rate, spans_of, ask = compiled(source_stamp())
+@njit(cache=True, nogil=True)
+def answer_rate(values, windows, n, n_tokens, guarantee, least, rate):
+    """As `indexer.bloom.membership.answer_rate`; a table counts how often each value stands in the window."""
+    if n < MIN_HITS or rate <= 0:
+        return 0.0
+    size = 4
+    while size < 2 * n:
+        size *= 2
+    slots, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)  # slot -> index of the value there + 1, times inside
+    total, j, distinct = 0.0, -1, 0
+    for i in range(n):
+        enough = windows[i] + least
+        while j < n and (j < i + MIN_HITS - 1 or (windows[j + 1] + guarantee - 1 if j + 1 < n else n_tokens) < enough):
+            j += 1
+            if j < n:
+                slot = slot_of(slots, values, j)
+                distinct += counts[slot] == 0
+                counts[slot] += 1
+        if j >= n:
+            break
+        if i == 0:
+            total += math.pow(rate, float(distinct))
+        elif values[i - 1] != values[i]:
+            total += (1 - rate) * math.pow(rate, float(distinct))
+        slot = slot_of(slots, values, i)
+        counts[slot] -= 1
+        distinct -= counts[slot] == 0
+    return min(1.0, total)
+
+
+@njit(cache=True, nogil=True)
+def spans_of(hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans):
+    """The runs of hits that reach over `least` tokens, as offsets in `spans`: (spans, longest reach of any run, tokens inside)."""
+    found, longest, covered, first = 0, 0, 0, 0
+    byte, offset = np.int64(0), np.int64(0)
+    for i in range(n + 1):
+        if i < n and hits[i]:
+            continue
+        if i - first >= MIN_HITS:
+            reach = (windows[i] + guarantee - 1 if i < n else n_tokens) - windows[first]
+            longest = max(longest, reach)
+            if reach >= least:
+                begin, end = positions[first], positions[i - 1] + k
+                covered += end - begin
+                offset = advance(data, byte, starts[begin], offset, unit)
+                spans[found, 0] = offset
+                byte = ends[end - 1]
+                offset = advance(data, starts[begin], byte, offset, unit)
+                spans[found, 1] = offset
+                found += 1
+        first = i + 1
+    return found, longest, covered
+
+
+def ask_for(stamp, fingerprints, look_up):
+    """The kernel, cached for this state of the ones it calls in other files."""
+
+    @njit(cache=True, nogil=True)
+    def ask(data, classes, k, window, words, touched, crcs, first_byte, n_blocks, least, rate, unit, spans):
+        """The whole test of one text over one filter: (bad page or -1, tokens, spans, longest, tokens inside, rate of the answer)."""
+        assert stamp >= 0
+        room, guarantee = len(data), k + window - 1
+        starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
+        values, positions, windows = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
+        n_tokens, n = fingerprints(data, classes, k, window, starts, ends, values, positions, windows)
+        hits = np.zeros(n, np.bool_)
+        bad = look_up(words, touched, crcs, first_byte, n_blocks, values, n, hits)
+        found, longest, covered = spans_of(
+            hits, positions, windows, n, n_tokens, k, guarantee, least, starts, ends, data, unit, spans
+        )  # fmt: skip
+        return bad, n_tokens, found, longest, covered, answer_rate(values, windows, n, n_tokens, guarantee, least, rate)
+
+    return ask
+
+
+STAMP = source_stamp()
+fingerprints, look_up = fingerprints_for(STAMP), look_up_for(STAMP)
+ask = ask_for(STAMP, fingerprints, look_up)

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 from indexer.answers import GUARANTEE_TOKENS_MEMBERSHIP, OFFSET_UNITS, Extent, IndexInfo, Membership, OffsetUnit
 from indexer.bloom import standalone
 from indexer.bloom.membership import answer_rate, runs
-from indexer.bloom.pages import PAGE, PageFile
+from indexer.bloom.pages import PageFile
 from indexer.errors import IndexCorrupt, InputError, SpecMismatch
 from indexer.fingerprint.spec import SPEC
+from indexer.pages import PAGE
 
 # On disk
 PART = struct.Struct("<QQQd")  # first byte, bytes, keys, false-positive rate of a look-up

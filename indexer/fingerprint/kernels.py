@@ -29,48 +29,63 @@ def kgram_hashes(codes, lo, hi, k, renamed, out):
     A polynomial that rolls: H' = (H - c[0]) / BASE + c[k] BASE^(k-1). With `renamed`, an identifier (lowest bit set) counts as the
     distance to its last use inside the k-gram, 0 for its first (Baker 1993); when that first use leaves, the next becomes first.
     """
-    n = hi - lo - k + 1
-    if n <= 0:
+    if hi - lo < k:
         return 0
-    powers = np.empty(k, np.uint64)
-    powers[0] = np.uint64(1)
-    for j in range(1, k):
-        powers[j] = powers[j - 1] * BASE
-    h = np.uint64(0)
-    for s in range(n):
-        if s == 0:
-            for j in range(k):
-                h += code_at(codes, lo, lo + j, renamed) * powers[j]
-        else:
-            leaving = lo + s - 1
-            h -= code_at(codes, leaving, leaving, renamed)
-            if renamed and codes[leaving] & np.uint64(1):
-                for j in range(1, k):
-                    if codes[leaving + j] == codes[leaving]:
-                        h += (distance_code(0) - distance_code(j)) * powers[j]
-                        break
-            h *= BASE_INVERSE
-            h += code_at(codes, lo + s, lo + s + k - 1, renamed) * powers[k - 1]
+    if renamed:
+        return renamed_hashes(codes, lo, hi, k, out)
+    h, power = np.uint64(0), np.uint64(1)
+    for i in range(lo, lo + k - 1):
+        h += codes[i] * power
+        power *= BASE
+    for s in range(hi - lo - k + 1):
+        h += codes[lo + s + k - 1] * power
         out[s] = mix64(h)
-    return n
-
-
-@njit(cache=True, nogil=True, inline="always")
-def distance_code(distance):
-    """What an identifier used `distance` tokens ago counts as."""
-    return mix64(np.uint64(distance + 1) * REMIX)
+        h = (h - codes[lo + s]) * BASE_INVERSE
+    return hi - lo - k + 1
 
 
 @njit(cache=True, nogil=True)
-def code_at(codes, first, i, renamed):
-    """What codes[i] counts as in a k-gram that begins at `first`."""
-    c = codes[i]
-    if not renamed or not c & np.uint64(1):
-        return c
-    for j in range(i - 1, first - 1, -1):
-        if codes[j] == c:
-            return distance_code(i - j)
-    return distance_code(0)
+def renamed_hashes(codes, lo, hi, k, out):
+    """kgram_hashes with identifiers as distances. `later[i % size]` is how far on the identifier at i is used again, 0 for not yet."""
+    one = np.uint64(1)
+    size = 1
+    while size < k:
+        size *= 2
+    later, recent = np.zeros(size, np.int64), np.full(256, np.int64(-1))
+    distances, powers = np.empty(k, np.uint64), np.empty(k, np.uint64)
+    powers[0] = one
+    for j in range(k):
+        distances[j] = mix64(np.uint64(j + 1) * REMIX)
+        if j:
+            powers[j] = powers[j - 1] * BASE
+    h = np.uint64(0)
+    for i in range(lo, hi):
+        first = max(lo, i - k + 1)
+        c = codes[i]
+        if c & one:
+            later[i & (size - 1)] = 0
+            slot = np.int64(c >> np.uint64(56))
+            last = recent[slot]
+            recent[slot] = i
+            while last >= first and codes[last] != c:
+                last -= 1
+            distance = 0
+            if last >= first:
+                distance = i - last
+                later[last & (size - 1)] = distance
+            c = distances[distance]
+        h += c * powers[i - first]
+        if i - lo < k - 1:
+            continue
+        out[first - lo] = mix64(h)
+        leaving = codes[first]
+        if leaving & one:
+            j = later[first & (size - 1)]
+            if j:
+                h += (distances[0] - distances[j]) * powers[j]
+            leaving = distances[0]
+        h = (h - leaving) * BASE_INVERSE
+    return hi - lo - k + 1
 
 
 @njit(cache=True, nogil=True)
@@ -103,60 +118,53 @@ def context(codes, lo, hi, begin, end, renamed):
     if begin < lo or end > hi:
         return np.uint64(0)
     h = np.uint64(0)
+    one = np.uint64(1)
     for i in range(begin, end):
         c = codes[i]
-        if renamed and c & np.uint64(1):
-            c = np.uint64(1)
+        if renamed:
+            c = c & ((c & one) - one) | c & one  # 1 for an identifier; without a branch, which would be guessed wrong
         h = (h ^ c) * BASE
     return np.uint64(1) + mix64(h) % np.uint64(254)
 
 
 @njit(cache=True, nogil=True)
 def fingerprint(
-    codes, offsets, k, window, reach, renamed, capped, scratch, chosen, windows, table, last, out_key, out_position, out_window, out_offsets
+    codes, offsets, k, window, reach, renamed, capped, scratch, chosen, windows, held, out_key, out_position, out_window, out_offsets
 ):
     """Fingerprints of each document's codes[offsets[d]:offsets[d+1]].
 
     out_key holds fingerprint << 16 | right context << 8 | left context, out_position the index into `codes` where the k-gram begins,
     out_window the first window it was chosen in. With `capped`, at most MAX_POSITIONS of one fingerprint in a document; the last one
-    kept of more has ANY_CONTEXT. `table` (power-of-two size, zeroed) counts them, `last` (the same size) says where the last one is.
+    kept of more has ANY_CONTEXT. `held` (-1 at first, a power of two above any document's codes) is a table of those kept: where
+    in `out_key` the last one is, times 8, plus how many. What it says of documents before counts as empty.
     """
     n = 0
-    mask = np.uint64(len(table) - 1)
     for d in range(len(offsets) - 1):
         out_offsets[d] = n
         lo, hi = offsets[d], offsets[d + 1]
         grams = kgram_hashes(codes, lo, hi, k, renamed, scratch)
         picks = winnow(scratch, grams, window, chosen, windows)
+        mask = np.uint64(1)
+        while capped and mask < np.uint64(2 * picks):
+            mask = mask << np.uint64(1) | np.uint64(1)  # the start of the table, so that small documents stay in the cache
         begin = n
         for p in range(picks):
             i = lo + chosen[p]
             value = mix64(scratch[chosen[p]] * REMIX) >> FINGERPRINT_SHIFT
             if capped:
                 slot = value & mask
-                while table[slot] != 0 and table[slot] >> np.uint64(8) != value:
+                while held[slot] >= begin * 8 and out_key[held[slot] >> 3] >> np.uint64(16) != value:
                     slot = (slot + np.uint64(1)) & mask
-                seen = table[slot] & np.uint64(255)
+                seen = held[slot] & 7 if held[slot] >= begin * 8 else 0
                 if seen >= MAX_POSITIONS:
-                    out_key[last[slot]] |= ANY_CONTEXT
+                    out_key[held[slot] >> 3] |= ANY_CONTEXT
                     continue
-                last[slot] = n
-                table[slot] = value << np.uint64(8) | (seen + np.uint64(1))
+                held[slot] = n * 8 + seen + 1
             right = context(codes, lo, hi, i + k, i + k + reach, renamed)
             left = context(codes, lo, hi, i - reach, i, renamed)
             out_key[n] = value << np.uint64(16) | right << np.uint64(8) | left
             out_position[n] = i
             out_window[n] = lo + windows[p]
             n += 1
-        if capped:
-            if n - begin > len(table) // 8:
-                table[:] = 0
-            else:
-                for p in range(picks):
-                    value = mix64(scratch[chosen[p]] * REMIX) >> FINGERPRINT_SHIFT
-                    slot = value & mask
-                    while table[slot] != 0:  # a chain is cleared whole, so later values of it are found empty at once
-                        table[slot] = 0
-                        slot = (slot + np.uint64(1)) & mask
     out_offsets[len(offsets) - 1] = n
     return n

@@ -16,7 +16,6 @@ from indexer.fingerprint.spec import Channel
 from indexer.text.tokens import Renamed, Tokens
 
 CONTEXT_BITS = 16
-_TABLE_SIZE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,13 @@ def _fingerprint(
     codes: NDArray[np.uint64], offsets: NDArray[np.int64], to_exact: NDArray[np.int32] | None, channel: Channel, capped: bool
 ) -> Fingerprints:
     longest = int(np.max(np.diff(offsets))) if len(offsets) > 1 else 0
-    size = _TABLE_SIZE if capped else 1
-    while capped and size < longest * 2:
-        size *= 2
+    size = 1 << (2 * longest).bit_length() if capped else 1
     keys, positions, windows = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(codes), np.int64)
     out_offsets = np.empty(len(offsets), np.int64)
     scratch, chosen, chosen_windows = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     n = kernels.fingerprint(
         codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
-        np.zeros(size, np.uint64), np.empty(size, np.int64), keys, positions, windows, out_offsets,
+        np.full(size, -1), keys, positions, windows, out_offsets,
     )  # fmt: skip
     stream = positions[:n]
     exact = stream if to_exact is None else to_exact[stream].astype(np.int64)

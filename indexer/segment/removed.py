@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.disk import disk_errors
 from indexer.errors import IndexCorrupt
 from indexer.fingerprint.spec import SPEC
-from indexer.segment.format import SectionFile, SectionWriter
+from indexer.pages import PageWriter
+from indexer.segment.format import SectionFile
 
 KIND = "tombstones"
 
@@ -32,15 +34,11 @@ class Removed:
     @classmethod
     def write(cls, path: Path, bits: NDArray[np.bool_], repositories: Mapping[str, int]) -> None:
         """Writes the tombstones of a segment: one bool a document, and how many of each repository are removed."""
-        writer = SectionWriter(path, KIND)
-        try:
+        with disk_errors(path), PageWriter(path, KIND) as writer:
             # On disk: document d is bit d % 8 of byte d // 8.
-            writer.add("bits", np.packbits(bits, bitorder="little"))
+            writer.add("bits", np.packbits(bits, bitorder="little").data)
             writer.add("repositories", json.dumps(dict(repositories)).encode())
             writer.finish({"spec": SPEC.name, "documents": len(bits), "removed": int(bits.sum())})
-        except BaseException:
-            writer.abort()
-            raise
 
     @classmethod
     def open(cls, path: Path, documents: int) -> Removed:

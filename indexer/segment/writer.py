@@ -21,14 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.bloom.filter import BloomFilter
+from indexer.disk import disk_errors
 from indexer.fingerprint.spec import SPEC
-from indexer.segment import kernels
-from indexer.segment.format import SectionWriter, disk_errors
+from indexer.pages import PageWriter
+from indexer.segment import build_kernels as kernels
+from indexer.segment.build_kernels import PARTITIONS
 from indexer.segment.prepare import Prepared
 from indexer.segment.segment import COLUMNS, KIND
-from indexer.segment.spill import PARTITIONS, Spill
+from indexer.segment.spill import Spill
 
-POSTINGS_A_BUCKET = 40  # about 17 to 34 entries, two to four cache lines
+POSTINGS_A_BUCKET = 54  # at most: 17 to 36 entries, two to four cache lines, as a third of the postings are repeats
 CHANNELS = (SPEC.exact.name, SPEC.renamed.name)
 
 
@@ -68,8 +70,7 @@ class SegmentWriter:
                 begun.callback(self._spills[channel].abandon)
             self._rows = open(self._folder / "rows", "wb")  # noqa: SIM115
             begun.callback(_close_anyhow, self._rows)
-            self._out = SectionWriter(path, KIND)
-            begun.callback(self._out.abort)  # of no effect once it is finished
+            self._out = begun.enter_context(PageWriter(path, KIND))
             self._begun = begun.pop_all()
         self._out.begin("text")
 
@@ -153,11 +154,11 @@ class SegmentWriter:
             column = np.concatenate(parts) if parts else np.zeros(0, dtype)
             if name in ends:
                 column = np.append(column, ends[name])
-            self._out.add(name, column.astype(dtype, copy=False))
+            self._out.add(name, column.astype(dtype, copy=False).data)
             if name == "doc.id":
                 order = np.argsort(column, kind="stable")
-                self._out.add("id.sorted", column[order].astype("<u8", copy=False))
-                self._out.add("id.doc", order.astype("<u4"))
+                self._out.add("id.sorted", column[order].astype("<u8", copy=False).data)
+                self._out.add("id.doc", order.astype("<u4").data)
 
     def _write_channel(self, channel: str, places: Places, pool: Executor, progress: Callable[[float], object]) -> dict[str, int]:
         """Directory, entries and lists of one channel; partitions are sorted on all cores, appended in order."""
@@ -172,8 +173,8 @@ class SegmentWriter:
             for p, part in enumerate(_in_order(pool, lambda p: _encode(spill, p, bits, places), PARTITIONS)):
                 is_list = (part.entries & np.uint64(1)).astype(bool)
                 part.entries[is_list] += np.uint64(lists << 1)
-                self._out.write(part.entries)
-                list_out.write(part.lists.tobytes())
+                self._out.write(part.entries.data)
+                list_out.write(part.lists.data)
                 buckets.append(part.buckets)
                 lists += len(part.lists)
                 entries += len(part.entries)
@@ -184,7 +185,7 @@ class SegmentWriter:
             while chunk := list_in.read(1 << 20):
                 self._out.write(chunk)
         directory = np.concatenate(([0], np.cumsum(np.concatenate(buckets))))
-        self._out.add(f"{channel}.directory", directory.astype("<u4"))
+        self._out.add(f"{channel}.directory", directory.astype("<u4").data)
         return {"bits": bits, "entries": entries, "postings": spill.postings}
 
     def _write_filter(self, exact: dict[str, int]) -> int:

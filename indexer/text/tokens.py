@@ -91,7 +91,7 @@ def encode(text: str | bytes) -> bytes:
 
 
 def tokenize(data: NDArray[np.uint8], offsets: NDArray[np.int64] | None = None) -> Tokens:
-    """Tokens of the documents data[offsets[d]:offsets[d+1]], or of all of `data` as one. Below 2 GiB; about 250 MB/s."""
+    """Tokens of the documents data[offsets[d]:offsets[d+1]], or of all of `data` as one. Below 2 GiB; about 280 MB/s."""
     if offsets is None:
         offsets = np.array([0, len(data)], np.int64)
     room = int(offsets[-1] - offsets[0])

@@ -26,6 +26,8 @@ from tests.bench.download import Fetched, download_all
 from tests.bench.extract import PACKAGE_CAP_BYTES, SourceFile, source_files
 from tests.bench.packages import Package, Split, packages
 
+ROW_GROUP = 2000
+
 console = Console(stderr=True)
 
 
@@ -82,8 +84,8 @@ def make_corpus(folder: Path, downloads: Path, *, quick: bool) -> Corpus:
         wanted = packages(split, quick=quick)
         missing: dict[str, str] = {}
         console.print(f"{split}: {len(wanted)} packages", highlight=False, soft_wrap=True)
-        fetched = download_all(wanted, downloads.resolve(), partial(_note, missing))
-        kept = _first_of_each(_extracted(fetched, PACKAGE_CAP_BYTES if split == "corpus" else None), seen)
+        fetched = download_all(wanted, downloads.resolve(), partial(note, missing))
+        kept = first_of_each(_extracted(fetched, PACKAGE_CAP_BYTES if split == "corpus" else None), seen)
         _write(kept, folder / f"{split}.parquet")
         stats[split] = {**_summary(kept), "packages": len(fetched), "missing": missing}
     (folder / "corpus.json").write_text(json.dumps(stats, indent=1) + "\n", "utf-8")
@@ -96,7 +98,8 @@ def read_rows(path: Path) -> list[Row]:
     return [Row(*values) for values in zip(*(column.to_pylist() for column in table.columns), strict=True)]
 
 
-def _note(missing: dict[str, str], package: Package, why: str) -> None:
+def note(missing: dict[str, str], package: Package, why: str) -> None:
+    """Keeps the package among those that cannot be had, and says so."""
     missing[package.repository] = why
     console.print(f"  left out: {why}", highlight=False, soft_wrap=True)
 
@@ -107,7 +110,7 @@ def _extracted(fetched: Sequence[Fetched], cap_bytes: int | None) -> list[Source
     return sorted(files, key=lambda file: (file.repository, file.path))
 
 
-def _first_of_each(files: Iterable[SourceFile], seen: set[str]) -> list[SourceFile]:
+def first_of_each(files: Iterable[SourceFile], seen: set[str]) -> list[SourceFile]:
     """Exact duplicates go; `seen` carries over, so that no held-out file is in the corpus."""
     kept = []
     for file in files:
@@ -118,9 +121,14 @@ def _first_of_each(files: Iterable[SourceFile], seen: set[str]) -> list[SourceFi
 
 
 def _write(files: Sequence[SourceFile], path: Path) -> None:
-    table = pa.table(
+    pq.write_table(table_of(files), path, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def table_of(files: Sequence[SourceFile], first_id: int = 0) -> pa.Table:
+    """The files as the columns of a corpus, numbered from `first_id` on."""
+    return pa.table(
         {
-            "id": pa.array(range(len(files)), pa.int32()),
+            "id": pa.array(range(first_id, first_id + len(files)), pa.int32()),
             "repo": pa.array([file.repository for file in files], pa.string()),
             "path": pa.array([file.path for file in files], pa.string()),
             "lang": pa.array([file.language for file in files], pa.string()),
@@ -129,7 +137,6 @@ def _write(files: Sequence[SourceFile], path: Path) -> None:
             "content": pa.array([file.content for file in files], pa.large_string()),
         }
     )
-    pq.write_table(table, path, compression="zstd", row_group_size=2000)
 
 
 def _summary(files: Sequence[SourceFile]) -> dict[str, Any]:

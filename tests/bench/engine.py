@@ -34,11 +34,27 @@ Ask = Callable[[str], Found]
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """An answer, how many statements it makes that some stretch stands in some file, and those that are not so, a sentence each."""
+
+    found: Found
+    claims: int
+    faults: tuple[str, ...]
+
+
+Check = Callable[[str], Checked]
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """One way to ask a built index. `names_files`: false for a membership test, which only scores."""
+    """One way to ask a built index. `names_files`: false for a membership test, which only scores.
+
+    `check` asks the same and compares what is said with the corpus; it takes its time and memory, so it is never what is measured.
+    """
 
     ask: Ask
     names_files: bool
+    check: Check | None = None
 
 
 class Engine(Protocol):

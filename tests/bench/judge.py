@@ -16,6 +16,25 @@ from tests.bench.queries import SETS, Query
 FALSE_POSITIVES = 0.01
 RARE_REPOSITORIES = 3  # a snippet in more repositories than this is common: licence headers, idioms
 TOP = 10
+# Told apart: a text four times as long, and texts that nothing is found for.
+TIMED_TOGETHER = {"P0 to P3, P5, P6": ("P0", "P1", "P2", "P3", "P5", "P6"), "P4": ("P4",), "N": ("N",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds of the median and of the slowest hundredth."""
+
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """How many statements of all answers were compared with the corpus, what was not so, and which answers were not the measured ones."""
+
+    claims: int
+    faults: tuple[str, ...]
+    differing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +52,13 @@ class SetFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One way to ask one engine. `threshold`: an answer counts when its score is above it."""
+    """One way to ask one engine. `threshold`: an answer counts when its score is above it. `times` by the names of TIMED_TOGETHER."""
 
     name: str
     names_files: bool
     threshold: float
     false_positives: float
-    p50_ms: float
-    p99_ms: float
+    times: dict[str, Times]
     sets: dict[str, SetFigures]
 
 
@@ -60,16 +78,23 @@ class Judge:
         assert [answer["qid"] for answer in answers] == [query.qid for query in self.queries]
         negatives = np.array([answers[place]["score"] for place in self._places("N")])
         threshold = score_threshold(negatives)
-        milliseconds = np.array([answer["seconds"] for answer in answers]) * 1e3
         return Figures(
             name=name,
             names_files=measured["names_files"],
             threshold=threshold,
             false_positives=float((negatives > threshold).mean()),
-            p50_ms=float(np.percentile(milliseconds, 50)),
-            p99_ms=float(np.percentile(milliseconds, 99)),
+            times=self.times(answers),
             sets={key: self._set(key, answers, threshold, measured["names_files"]) for key in SETS if key != "N"},
         )
+
+    def times(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Times]:
+        """How long the answers to each group of TIMED_TOGETHER took."""
+        times = {}
+        for name, sets in TIMED_TOGETHER.items():
+            taken = [answer["seconds"] * 1e3 for answer, query in zip(answers, self.queries, strict=True) if query.set in sets]
+            if taken:
+                times[name] = Times(*(float(each) for each in np.percentile(taken, [50, 99])))
+        return times
 
     def _places(self, key: str) -> list[int]:
         return [place for place, query in enumerate(self.queries) if query.set == key]
@@ -100,6 +125,14 @@ class Judge:
         query = self.queries[place]
         named = [file for files in ranked[:TOP] for file in files if file[0] == self.original[place] and file[1] is not None]
         return line_overlap((named[0][1], named[0][2]), (query.start, query.end)) if named else None
+
+
+def truth(measured: Mapping[str, Any], checked: Sequence[Mapping[str, Any]]) -> Truth:
+    """What the check of one question's answers came to, and whether they are the answers that were measured."""
+    faults = tuple(f"query {one['qid']}: {fault}" for one in checked for fault in one["faults"])
+    pairs = zip(measured["answers"], checked, strict=True)
+    differing = sum((a["qid"], a["score"], a["ranked"]) != (b["qid"], b["score"], b["ranked"]) for a, b in pairs)
+    return Truth(sum(one["claims"] for one in checked), faults, differing)
 
 
 def score_threshold(negatives: np.typing.NDArray[np.float64]) -> float:

@@ -24,14 +24,24 @@ SAMPLE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What came of asking all queries, by the name of the question. `extra_bytes`: peak memory over the process with the queries alone."""
+
+    extra_bytes: int
+    questions: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
-    """The cost of one index. `extra_bytes`: peak memory of the process tree over the bare interpreter with its imports."""
+    """The cost of one index. `peak_bytes`: the most memory of all processes together; `extra_bytes`: over the bare interpreter with its
+    imports."""
 
     name: str
     text_bytes: int
     wall_seconds: float
     cpu_seconds: float
     index_bytes: int
+    peak_bytes: int
     extra_bytes: int
     parts: dict[str, int]
 
@@ -54,36 +64,49 @@ def measure_build(key: str, corpus: Corpus, folder: Path) -> Build:
     folder.mkdir(parents=True)
     result, peak_bytes = _run("build", key, corpus, folder)
     parts = _sizes(folder)
+    peak_bytes = max(peak_bytes, result["peak_bytes"])
     return Build(
         name=result["name"],
         text_bytes=corpus.stats["corpus"]["bytes"],
         wall_seconds=result["wall_seconds"],
         cpu_seconds=result["cpu_seconds"],
         index_bytes=sum(parts.values()),
-        extra_bytes=max(peak_bytes, result["peak_bytes"]) - result["bare_bytes"],
+        peak_bytes=peak_bytes,
+        extra_bytes=peak_bytes - result["bare_bytes"],
         parts=parts,
     )
 
 
-def measure_answers(key: str, corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Every answer to every query, by the name of the question."""
-    return _run("ask", key, corpus, folder)[0]
+def measure_answers(key: str, corpus: Corpus, folder: Path, queries: Path) -> Answers:
+    """Every answer to every query."""
+    result, peak_bytes = _run("ask", key, corpus, folder, queries)
+    return Answers(max(peak_bytes, result["peak_bytes"]) - result["bare_bytes"], result["questions"])
+
+
+def check_answers(key: str, corpus: Corpus, folder: Path, queries: Path) -> dict[str, Any]:
+    """Every answer again, compared with the corpus; by the name of the question, where it says something that can be compared."""
+    questions: dict[str, Any] = _run("check", key, corpus, folder, queries)[0]["questions"]
+    return questions
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes on disk by the kind of file: its suffix, or its name where it has none."""
+    """Bytes on disk by the kind of file: its suffix, or its name where that is none or a number."""
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file():
-            sizes[path.suffix or path.name] += path.stat().st_size
+            kind = path.name if path.suffix[1:].isdigit() else path.suffix or path.name
+            sizes[kind] += path.stat().st_size
     return dict(sizes.most_common())
 
 
-def _run(verb: str, key: str, corpus: Corpus, folder: Path, max_batches: int | None = None) -> tuple[dict[str, Any], int]:
+def _run(
+    verb: str, key: str, corpus: Corpus, folder: Path, queries: Path = Path(), max_batches: int | None = None
+) -> tuple[dict[str, Any], int]:
     """What the worker wrote, and the peak memory of its process tree while it ran."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out.json"
-        command = [sys.executable, "-m", "tests.bench.worker", verb, key, str(corpus.folder), str(folder), str(out), str(max_batches or 0)]
+        arguments = (verb, key, corpus.folder, folder, queries, out, max_batches or 0)
+        command = [sys.executable, "-m", "tests.bench.worker", *map(str, arguments)]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()  # before this line it is still a copy of this process, with this process's memory

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["deb", "py", "npm"]
-Split = Literal["corpus", "heldout"]
+Split = Literal["corpus", "heldout", "growth"]
 
 LIST = Path(__file__).with_name("packages.json")
 
@@ -35,8 +35,8 @@ class Package:
         return f"{self.key}@{self.version}"
 
 
-def packages(split: Split, *, quick: bool) -> list[Package]:
-    """The packages of one split, sorted by kind and name; `quick` is about a tenth of the text."""
+def packages(split: Split, *, quick: bool = False) -> list[Package]:
+    """The packages of one split, sorted by kind and name; `quick` is about a tenth of the text. `growth` are large, beside `corpus`."""
     lists = json.loads(LIST.read_text("utf-8"))
     every = sorted(Package(kind, name, version) for kind, versions in lists[split].items() for name, version in versions.items())
     if not quick:

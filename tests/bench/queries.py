@@ -32,6 +32,7 @@ from tests.bench.snippets import (
 from tests.bench.windows import WINDOW_LINES, WindowTable, solid_lines
 
 SEED = 20240607
+SECOND_SEED = 20261109  # nothing was ever chosen by these queries
 SETS = ("P0", "P1", "P2", "P3", "P4", "P5", "P6", "N")
 MIN_NAMES = 5  # fewer than this and renaming changes too little to be a question of its own
 MIN_SOLID_CHARACTERS = 100
@@ -64,18 +65,20 @@ class Snippet:
     end: int
 
 
-def read_queries(folder: Path) -> list[Query]:
+def read_queries(path: Path) -> list[Query]:
     """The queries of a made workload, in the order they were drawn."""
-    return [Query(**row) for row in pq.read_table(folder / "queries.parquet").to_pylist()]
+    return [Query(**row) for row in pq.read_table(path).to_pylist()]
 
 
-def make_queries(corpus: Corpus, n_bases: int, seed: int = SEED) -> list[Query]:
-    """Draws the queries and writes them beside the corpus; reads them where they stand already."""
-    target = corpus.folder / "queries.parquet"
+def make_queries(corpus: Corpus, n_bases: int, seed: int = SEED) -> Path:
+    """Draws the queries and writes them beside the corpus, where they do not stand already."""
+    target = corpus.folder / f"queries-{seed}.parquet"
     if not target.exists():
         queries = draw_queries(read_rows(corpus.files), read_rows(corpus.heldout), n_bases, seed)
-        pq.write_table(pa.Table.from_pylist([asdict(query) for query in queries]), target, compression="zstd")
-    return read_queries(corpus.folder)
+        waiting = target.with_suffix(".part")
+        pq.write_table(pa.Table.from_pylist([asdict(query) for query in queries]), waiting, compression="zstd")
+        waiting.rename(target)
+    return target
 
 
 def draw_queries(rows: Sequence[Row], others: Sequence[Row], n_bases: int, seed: int) -> list[Query]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.bench.corpus import Row
-from tests.bench.judge import Judge, line_overlap, score_threshold
+from tests.bench.judge import Judge, Truth, line_overlap, score_threshold, truth
 from tests.bench.queries import Query
 
 ROWS = [Row(number, f"py/package{number}@1", "a.py", "Python", "") for number in range(6)]
@@ -70,3 +70,19 @@ def test_a_file_beyond_the_tenth_place_is_not_found() -> None:
     queries = [query(0, "P0", [0]), query(1, "N", [])]
     figures = judged([answer(0, 1.0, [[(4, 1, 2)]] * 10 + [[(0, 11, 20)]]), answer(1, 0.0, [])], queries)
     assert (figures.first, figures.in_ten, figures.lines) == (0.0, 0.0, None)
+
+
+def test_times_are_told_for_long_texts_and_for_texts_that_nothing_is_found_for_apart() -> None:
+    queries = [query(0, "P0", [0]), query(1, "P6", [0]), query(2, "P4", [0]), query(3, "N", [])]
+    answers = [answer(qid, 0.0, []) | {"seconds": seconds} for qid, seconds in enumerate((0.001, 0.003, 0.5, 0.0001))]
+    times = Judge(queries, {(row.repo, row.path): row.id for row in ROWS}).times(answers)
+    assert times["P0 to P3, P5, P6"].p50 == pytest.approx(2.0)
+    assert times["P4"].p50 == pytest.approx(500.0)
+    assert times["N"].p99 == pytest.approx(0.1)
+
+
+def test_a_check_counts_statements_faults_and_answers_that_are_not_the_measured_ones() -> None:
+    measured = {"answers": [answer(0, 1.0, [[(4, 1, 2)]]), answer(1, 2.0, [])]}
+    first = answer(0, 1.0, [[(4, 1, 2)]]) | {"claims": 3, "faults": ["not there"]}
+    other = answer(1, 2.5, []) | {"claims": 4, "faults": []}
+    assert truth(measured, [first, other]) == Truth(claims=7, faults=("query 0: not there",), differing=1)

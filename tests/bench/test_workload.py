@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from tests.bench.corpus import Row
+from tests.bench.corpus import Row, read_rows, table_of
 from tests.bench.download import Fetched
-from tests.bench.extract import source_files
+from tests.bench.extract import SourceFile, source_files
+from tests.bench.growth_corpus import make_share
 from tests.bench.packages import LIST, Package, packages
 from tests.bench.queries import draw_queries
 from tests.bench.snippets import every_fifth_line_edited, inside_other_code, reindent, renamed, without_comments, without_strings
@@ -147,3 +150,24 @@ def test_corpus_and_heldout_share_no_package_and_quick_is_part_of_the_whole() ->
     assert not {package.key for package in corpus} & {package.key for package in heldout}
     assert set(packages("corpus", quick=True)) < set(corpus)
     assert set(packages("heldout", quick=True)) < set(heldout)
+
+
+def test_a_larger_share_holds_every_smaller_one_and_each_has_about_the_size_asked_for(tmp_path: Path) -> None:
+    texts = [f"line {number}\n" * 100 for number in range(4000)]
+    files = [SourceFile("r", f"{n}.py", "Python", "MIT", hashlib.sha1(text.encode()).hexdigest(), text) for n, text in enumerate(texts)]
+    for name in ("whole", "heldout"):
+        pq.write_table(table_of(files), tmp_path / f"{name}.parquet", row_group_size=900)
+    whole = {"bytes": sum(map(len, texts))}
+    small, large = (make_share(tmp_path, whole, size) for size in (1_000_000, 2_000_000))
+    small_paths, large_paths = ({row.path for row in read_rows(share.files)} for share in (small, large))
+    assert small_paths < large_paths
+    assert [row.id for row in read_rows(large.files)] == list(range(len(large_paths)))
+    assert small.stats["corpus"]["bytes"] == pytest.approx(1_000_000, rel=0.1)
+    assert large.stats["corpus"]["bytes"] == pytest.approx(2_000_000, rel=0.1)
+
+
+def test_a_share_of_more_than_there_is_is_all_of_it(tmp_path: Path) -> None:
+    file = SourceFile("r", "a.py", "Python", "MIT", "f" * 40, "x = 1\n")
+    for name in ("whole", "heldout"):
+        pq.write_table(table_of([file]), tmp_path / f"{name}.parquet")
+    assert len(read_rows(make_share(tmp_path, {"bytes": 6}, 9_000_000).files)) == 1

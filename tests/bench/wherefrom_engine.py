@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from indexer.answers import Source
+from indexer.answers import Attribution, Source
 from indexer.build import build_index
 from indexer.corpus import conform
 from indexer.index import Index
+from indexer.text.keywords import KEYWORDS
 from tests.bench.corpus import Corpus
-from tests.bench.engine import Found, Place, Question, ids_by_place
+from tests.bench.engine import Checked, Found, Place, Question, ids_by_place
+from tests.reference import evidence
 
 TOP = 10
 
@@ -37,18 +41,23 @@ class Wherefrom:
             return {}
         index = Index.open(str(folder / "corpus.index"))
         ids = ids_by_place(corpus)
+        contents = cache(lambda: _contents(corpus))  # read by a check only
 
-        def attribute(text: str) -> Found:
+        def check(text: str) -> Checked:
             answer = index.attribute(text, limit=TOP)
-            return Found(answer.score, tuple(_places(source, ids) for source in answer.sources))
-
-        def membership(text: str) -> Found:
-            return Found(float(index.membership(text).longest_run))
+            return _compared(answer, text, ids, contents())
 
         return {
-            "Wherefrom attribution": Question(attribute, names_files=True),
-            "Wherefrom membership": Question(membership, names_files=False),
+            "Wherefrom attribution": Question(lambda text: _found(index.attribute(text, limit=TOP), ids), names_files=True, check=check),
+            "Wherefrom membership": Question(lambda text: Found(float(index.membership(text).longest_run)), names_files=False),
         }
+
+
+def index_parts(folder: Path) -> dict[str, int]:
+    """Bytes of the index that was built in `folder`, by what they are for."""
+    with Index.open(str(folder / "corpus.index")) as index:
+        parts: dict[str, int] = index.describe()["parts"]
+    return {name: size for name, size in parts.items() if size}
 
 
 def _release_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
@@ -65,8 +74,28 @@ def _release_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
         yield conform(pa.RecordBatch.from_pydict(columns))
 
 
+def _contents(corpus: Corpus) -> Callable[[int], str]:
+    """The text of each file by its number, held as Arrow columns."""
+    column = pq.read_table(corpus.files, columns=["content"]).column("content")
+    return lambda number: str(column[number].as_py())
+
+
+def _compared(answer: Attribution, text: str, ids: Mapping[tuple[str, str], int], content: Callable[[int], str]) -> Checked:
+    """The answer beside the corpus's own texts, token by token, by the plain definitions of tests/reference."""
+    named = [place for source in answer.sources for place in (source, *source.copies)]
+    texts = {place.document_id: content(_number(place, ids)) for place in named}
+    claims = sum(1 for _ in evidence.claims(answer))
+    return Checked(_found(answer, ids), claims, tuple(evidence.faults(answer, text, texts, frozenset(KEYWORDS))))
+
+
+def _found(answer: Attribution, ids: Mapping[tuple[str, str], int]) -> Found:
+    return Found(answer.score, tuple(_places(source, ids) for source in answer.sources))
+
+
+def _number(place: Source, ids: Mapping[tuple[str, str], int]) -> int:
+    return ids[f"{place.repository}@{place.commit}", place.path]
+
+
 def _places(source: Source, ids: Mapping[tuple[str, str], int]) -> tuple[Place, ...]:
     """The source and the copies folded under it."""
-    return tuple(
-        Place(ids[f"{found.repository}@{found.commit}", found.path], found.start_line, found.end_line) for found in (source, *source.copies)
-    )
+    return tuple(Place(_number(place, ids), place.start_line, place.end_line) for place in (source, *source.copies))

@@ -1,6 +1,6 @@
 """What runs in a process of its own: one build, or all questions to one index, with nothing else in its memory and CPU time.
 
-    python -m tests.bench.worker build|ask ENGINE CORPUS_FOLDER INDEX_FOLDER OUT MAX_BATCHES
+    python -m tests.bench.worker build|ask|check ENGINE CORPUS_FOLDER INDEX_FOLDER QUERIES OUT MAX_BATCHES
 
 Not here: who starts it and watches its memory (`measure`).
 """
@@ -12,32 +12,28 @@ import os
 import resource
 import sys
 import time
-from dataclasses import astuple
-from importlib import import_module
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bench.corpus import Corpus
-from tests.bench.engine import Ask, Engine
+from tests.bench.engine import Ask, Check, Engine, Found
+from tests.bench.engines import load_engine
 from tests.bench.queries import Query, read_queries
+from tests.reference import evidence
 
 READY = "ready"  # said on standard output when the imports are done: memory counts from here
 WARM_UP_QUERIES = 20
-
-# name -> where it is made; a peer's packages are imported in its own process only
-ENGINES = {
-    "wherefrom": ("tests.bench.wherefrom_engine", "Wherefrom", {"name": "Wherefrom", "full_text": False}),
-    "wherefrom-full-text": ("tests.bench.wherefrom_engine", "Wherefrom", {"name": "Wherefrom with full text", "full_text": True}),
-    "data-portraits": ("tests.bench.peers.data_portraits", "DataPortraits", {}),
-    "tantivy": ("tests.bench.peers.full_text", "FullText", {}),
-}
+BASES_REMEMBERED = 20  # snippets whose files the check keeps tokenized; each is asked about in up to eight shapes
 
 
-def load_engine(key: str) -> Engine:
-    """The engine of this key, its packages imported."""
-    module, name, arguments = ENGINES[key]
-    engine: Engine = getattr(import_module(module), name)(**arguments)
-    return engine
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one process has to do."""
+
+    corpus: Corpus
+    folder: Path
+    queries: Path
 
 
 def cpu_seconds() -> float:
@@ -46,21 +42,36 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def build(engine: Engine, corpus: Corpus, folder: Path) -> dict[str, Any]:
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM now, mapped files included."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_bytes() -> int:
+    """The most that was ever resident. What getrusage tells counts the parent too, whose copy this process was before its program began."""
+    line = next(line for line in Path("/proc/self/status").read_text("ascii").splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def build(engine: Engine, order: Order) -> dict[str, Any]:
     """Times one build; `bare_bytes` is the memory of the interpreter with all imports, before anything is read."""
-    bare_bytes = int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    bare_bytes = resident_bytes()
     wall, cpu = time.perf_counter(), cpu_seconds()
-    engine.build(corpus, folder)
+    engine.build(order.corpus, order.folder)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"name": engine.name, "wall_seconds": wall, "cpu_seconds": cpu, "bare_bytes": bare_bytes, "peak_bytes": peak_bytes}
+    return {"name": engine.name, "wall_seconds": wall, "cpu_seconds": cpu, "bare_bytes": bare_bytes, "peak_bytes": peak_bytes()}
 
 
-def ask(engine: Engine, corpus: Corpus, folder: Path) -> dict[str, Any]:
+def ask(engine: Engine, order: Order) -> dict[str, Any]:
     """Asks every query in every way the engine offers; answers are kept as plain lists."""
-    queries = read_queries(corpus.folder)
-    questions = engine.open(corpus, folder)
-    return {name: {"names_files": question.names_files, "answers": _answers(question.ask, queries)} for name, question in questions.items()}
+    queries = read_queries(order.queries)
+    bare_bytes = resident_bytes()
+    asked = engine.open(order.corpus, order.folder)
+    questions = {
+        name: {"names_files": one.names_files, "can_be_checked": one.check is not None, "answers": _answers(one.ask, queries)}
+        for name, one in asked.items()
+    }
+    return {"questions": questions, "bare_bytes": bare_bytes, "peak_bytes": peak_bytes()}
 
 
 def _answers(question: Ask, queries: list[Query]) -> list[dict[str, Any]]:
@@ -71,20 +82,41 @@ def _answers(question: Ask, queries: list[Query]) -> list[dict[str, Any]]:
         start = time.perf_counter()
         found = question(query.text)
         seconds = time.perf_counter() - start
-        ranked = [[astuple(place) for place in places] for places in found.ranked]
-        answers.append({"qid": query.qid, "score": float(found.score), "seconds": seconds, "ranked": ranked})
+        answers.append({"qid": query.qid, "seconds": seconds, **_plain(found)})
     return answers
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    return {"score": float(found.score), "ranked": [[astuple(place) for place in places] for places in found.ranked]}
+
+
+def check(engine: Engine, order: Order) -> dict[str, Any]:
+    """Asks every query again of the questions whose answers can be compared with the corpus, and compares them."""
+    queries = sorted(read_queries(order.queries), key=lambda query: (query.base, query.qid))
+    questions = engine.open(order.corpus, order.folder)
+    checked = {name: _checked(question.check, queries) for name, question in questions.items() if question.check}
+    return {"questions": checked, "bare_bytes": 0, "peak_bytes": peak_bytes()}
+
+
+def _checked(question: Check, queries: list[Query]) -> list[dict[str, Any]]:
+    checked = []
+    for query in queries:
+        if query.base % BASES_REMEMBERED == 0:
+            evidence.read.cache_clear()
+        one = question(query.text)
+        checked.append({"qid": query.qid, "claims": one.claims, "faults": one.faults, **_plain(one.found)})
+    return sorted(checked, key=lambda one: one["qid"])
 
 
 def main(arguments: list[str]) -> None:
     """Does one thing and writes what came of it as JSON."""
-    verb, key, corpus_folder, folder, out, max_batches = arguments
+    verb, key, corpus_folder, folder, queries, out, max_batches = arguments
     engine = load_engine(key)
-    corpus = Corpus(Path(corpus_folder), int(max_batches) or None)
-    work = {"build": build, "ask": ask}[verb]
+    order = Order(Corpus(Path(corpus_folder), int(max_batches) or None), Path(folder), Path(queries))
+    work = {"build": build, "ask": ask, "check": check}[verb]
     print(READY, flush=True)
     sys.stdout = sys.stderr  # whatever an engine prints is for a person to read
-    Path(out).write_text(json.dumps(work(engine, corpus, Path(folder))), "utf-8")
+    Path(out).write_text(json.dumps(work(engine, order)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def test_the_lines_for_people_say_what_was_done(code: dict[str, str], tmp_path: 
     )
     done = wherefrom("remove", location, "--owner", "second", "--owner", "nobody")
     assert done.returncode == 0 and "holds no document of nobody" in done.stderr
-    assert "2 segments became one" in wherefrom("merge", location).stdout
+    assert "2 segments merged" in wherefrom("merge", location).stdout
     assert "nothing to do" in wherefrom("merge", location).stdout
 
 

@@ -238,6 +238,12 @@ def build_one(folder: Path, content: str) -> None:
     writer.finish()
 
 
+def test_a_machine_of_many_cores_can_build(tmp_path: Path) -> None:
+    """tantivy refuses threads that have little memory each."""
+    FullTextWriter.create(tmp_path / "text", cores=128).finish()
+    assert len(FullText.open(tmp_path / "text")) == 0
+
+
 def test_an_index_without_documents_opens_and_finds_nothing(tmp_path: Path) -> None:
     FullTextWriter.create(tmp_path / "text").finish()
     index = FullText.open(tmp_path / "text")

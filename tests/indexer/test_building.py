@@ -20,6 +20,7 @@ from indexer.errors import IndexLocked, IndexNotFound, InputError, OutOfSpace, W
 from indexer.index import Index
 from tests.indexer import builder
 from tests.indexer.conftest import batches_of, build
+from tests.indexer.killing import writing_process
 
 KILLS = int(os.environ.get("TEST_KILLS", "24"))
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,21 +39,9 @@ def whole(generation: int, *, full_text: bool = True) -> set[str]:
 
 @pytest.fixture(scope="module")
 def farm() -> Iterator[Callable[[str], str]]:
-    """Tells the builder process a line, gives its answer."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.indexer.builder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
-    )
-
-    def ask(line: str) -> str:
-        assert process.stdin and process.stdout
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return process.stdout.readline().strip()
-
-    yield ask
-    process.communicate()
-    assert process.returncode == 0
+    """Tells the writing process a line, gives its answer."""
+    with writing_process("tests.indexer.builder") as ask:
+        yield ask
 
 
 def assert_answers(folder: Path, generation: int) -> None:
@@ -71,20 +60,20 @@ def test_a_build_killed_at_any_moment_leaves_the_last_generation(tmp_path: Path,
     folder = tmp_path / "killed.index"
     builder.build_generation(folder, 1)
     kind, events, seconds = farm(f"{folder} 2 whole").split()
-    assert kind == "built"
+    assert kind == "done"
     chance = random.Random(5)
     last, killed = 2, 0
     moments = [f"audit {n}" for n in sorted({*chance.sample(range(1, int(events)), KILLS // 2), *range(int(events) - 12, int(events), 2)})]
     moments += [f"after {chance.uniform(0, float(seconds)):.4f}" for _ in range(KILLS // 3)]
     for number, moment in enumerate(moments, start=3):
         said = farm(f"{folder} {number} {moment}")
-        assert said == "killed" or said.startswith("built"), f"{moment}: {said}"
+        assert said == "killed" or said.startswith("done"), f"{moment}: {said}"
         killed += said == "killed"
         if Index.open(folder).info.version == str(number):  # the manifest was swapped before the end came
             last = number
         assert_answers(folder, last)
     assert killed >= len(moments) // 2
-    assert farm(f"{folder} 900 whole").startswith("built")
+    assert farm(f"{folder} 900 whole").startswith("done")
     assert_answers(folder, 900)
     assert names(folder) == whole(Index.open(folder).info.generation)
 
@@ -94,7 +83,7 @@ def test_a_first_build_killed_leaves_no_index_and_can_be_repeated(tmp_path: Path
     assert farm(f"{folder} 1 audit 300") == "killed"
     with pytest.raises(IndexNotFound):
         Index.open(folder)
-    assert farm(f"{folder} 1 whole").startswith("built")
+    assert farm(f"{folder} 1 whole").startswith("done")
     assert_answers(folder, 1)
     assert names(folder) == whole(1)
 
@@ -370,6 +359,7 @@ def test_a_low_limit_of_open_files_is_enough_or_said(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from tests.indexer import builder
+from tests.indexer.killing import writing_process
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 builder.build_generation(Path(sys.argv[1]), 1)
 """

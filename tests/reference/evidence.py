@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,12 +58,18 @@ def places(query: Text, begin: int, end: int, document: Text, match: Match) -> l
     """The document's tokens at which tokens [begin, end) of the query stand, from the match's first line to its last."""
     wanted = query.words[begin:end]
     found = []
-    for at, line in enumerate(document.first_lines):
+    first = document.first_lines  # ascending
+    for at in range(bisect_left(first, match.start_line), bisect_right(first, match.start_line)):
         last = at + len(wanted) - 1
-        fits = line == match.start_line and last < len(document.words) and document.first_lines[last] == match.end_line
-        if fits and document.words[at : last + 1] == wanted:
+        if last < len(first) and first[last] == match.end_line and document.words[at : last + 1] == wanted:
             found.append(at)
     return found
+
+
+def places_of_a_part(query: Text, begin: int, end: int, document: Text, match: Match) -> list[int]:
+    """The same for any stretch within tokens [begin, end) of the query that is as long as the match's similarity says."""
+    length = round(match.similarity * (end - begin))
+    return [at for start in range(begin, end - length + 1) for at in places(query, start, start + length, document, match)]
 
 
 def claims(answer: Attribution) -> Iterator[tuple[Span, Source, Match]]:
@@ -85,13 +92,16 @@ def renamed_places(query: str, begin: int, end: int, document: str, match: Match
     """The one-to-one mappings (document's name -> query's) under which renamed tokens stand in the match's lines."""
     mine = [r for r in renamed_stream(query, keywords) if begin <= r.token < end]
     theirs, lines = renamed_stream(document, keywords), read(document).first_lines
-    found = []
-    for at in range(len(theirs) - len(mine) + 1):
-        if lines[theirs[at].token] == match.start_line:
-            mapping = one_to_one(mine, theirs[at : at + len(mine)])
-            if mapping is not None:
-                found.append(mapping)
-    return found
+    first, stop = (cut(theirs, match.start_line, key=lambda one: lines[one.token]) for cut in (bisect_left, bisect_right))
+    tried = (one_to_one(mine, theirs[at : at + len(mine)]) for at in range(first, min(stop, len(theirs) - len(mine) + 1)))
+    return [mapping for mapping in tried if mapping is not None]
+
+
+def renamed_in_part(query: str, begin: int, end: int, document: str, match: Match, keywords: frozenset[str]) -> bool:
+    """Whether any stretch within the tokens that is as long as the match's similarity says stands, renamed, in the match's lines."""
+    length = round(match.similarity * (end - begin))
+    starts = range(begin, end - length + 1)
+    return any(renamed_places(query, start, start + length, document, match, keywords) for start in starts)
 
 
 def one_to_one(mine: Sequence[Renamed], theirs: Sequence[Renamed]) -> dict[str, str] | None:
@@ -116,11 +126,14 @@ def faults(answer: Attribution, text: str, contents: Mapping[str, str], keywords
         found.append(f"spans overlap or are out of order: {ordered}")
     for span, source, match in claims(answer):
         begin, end = token_range(query, span)
-        where = f"{source.path} {match.start_line}..{match.end_line}, tokens {begin}..{end} {match.kind}"
-        if match.kind == "exact" and match.similarity == 1.0 and not places(query, begin, end, read(contents[source.document_id]), match):
+        where = f"{source.path} {match.start_line}..{match.end_line}, tokens {begin}..{end} {match.kind} {match.similarity}"
+        document = contents[source.document_id]
+        if match.kind == "exact" and not places_of_a_part(query, begin, end, read(document), match):
             found.append(f"not there: {where}")
+        if match.kind == "renamed" and match.similarity < 1 and not renamed_in_part(text, begin, end, document, match, keywords):
+            found.append(f"no renaming of a part: {where}")
         if match.kind == "renamed" and match.similarity == 1.0:
-            mappings = renamed_places(text, begin, end, contents[source.document_id], match, keywords)
+            mappings = renamed_places(text, begin, end, document, match, keywords)
             if not mappings:
                 found.append(f"no renaming: {where}")
             elif match.names is None or match.names not in [{k: v for k, v in m.items() if k != v} for m in mappings]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tantivy import Occur, Query
 
 from indexer.answers import FacetCount
+from indexer.disk import disk_errors
 from indexer.query.tree import FieldName, Node, restrict
 from indexer.stores.local import fulltext_files
 from indexer.stores.local.fulltext_query import to_query
@@ -34,7 +35,8 @@ from indexer.text.words import WordStreams, analyze, lower
 MAX_TOTAL = 10_000  # totals are exact up to here
 MAX_FACET_VALUES = 100
 FACETS: tuple[FieldName, ...] = ("language", "license", "owner")
-_SMALL_HEAP = 15_000_000  # the least that tantivy takes
+_HEAP = 200_000_000
+_LEAST_HEAP = 25_000_000  # for each thread; tantivy takes 15 MB
 _KEYWORD = "wherefrom_keyword"  # the whole value, lower case
 
 
@@ -68,13 +70,15 @@ class FullTextWriter:
         self._writer = writer
 
     @classmethod
-    def create(cls, folder: Path, *, heap_bytes: int = 200_000_000, threads: int = 1) -> FullTextWriter:
-        """Begins an index in a new or empty folder. `heap_bytes` (at least 15 MB a thread) bounds what waits in memory.
+    def create(cls, folder: Path, *, heap_bytes: int = _HEAP, cores: int = 1) -> FullTextWriter:
+        """Begins an index in a new or empty folder. `heap_bytes` bounds what waits in memory. Raises OutOfSpace.
 
-        Raises OutOfSpace.
+        tantivy's share of building is less than half, so it gets half of the cores; the fewer threads share the heap, the larger
+        are the pieces that they write, and the smaller are all together.
         """
+        threads = max(1, min(cores // 2, heap_bytes // _LEAST_HEAP))
         folder.mkdir(parents=True, exist_ok=True)
-        with fulltext_files.writing(folder):
+        with disk_errors(folder):
             index = tantivy.Index(_schema(), str(folder), reuse=False)
             _register_keyword(index)
             return cls(folder, index, index.writer(heap_bytes, threads))
@@ -82,7 +86,7 @@ class FullTextWriter:
     def add_batch(self, documents: NDArray[np.integer[Any]] | Sequence[int], streams: WordStreams, columns: Columns) -> None:
         """Adds documents by number, with their words and parts and columns, all in the same order. Raises OutOfSpace."""
         paths = _path_words(columns.path)
-        with fulltext_files.writing(self._folder):
+        with disk_errors(self._folder):
             for i, (words, parts) in enumerate(streams.texts()):
                 document = tantivy.Document()
                 document.add_unsigned("doc", int(documents[i]))
@@ -94,7 +98,7 @@ class FullTextWriter:
 
     def finish(self) -> None:
         """Commits, waits for merges, writes the list of files and syncs it all to disk. The writer is used up. Raises OutOfSpace."""
-        with fulltext_files.writing(self._folder):
+        with disk_errors(self._folder):
             self._writer.commit()
             self._writer.wait_merging_threads()
         del self._writer, self._index
@@ -107,10 +111,10 @@ def without(folder: Path, new: Path, documents: NDArray[np.int64]) -> None:
     tantivy notes the removed documents in a bitmap, so that searching costs no more. Raises OutOfSpace, IndexCorrupt.
     """
     known = fulltext_files.share(folder, new)
-    with fulltext_files.reading(folder), fulltext_files.writing(new):
+    with fulltext_files.reading(folder), disk_errors(new):
         index = tantivy.Index.open(str(new))
         _register_keyword(index)
-        writer = index.writer(_SMALL_HEAP, 1)
+        writer = index.writer(_LEAST_HEAP, 1)
         writer.delete_documents_by_query(Query.term_set_query(index.schema, "doc", documents.tolist()))
         writer.commit()
         writer.wait_merging_threads()

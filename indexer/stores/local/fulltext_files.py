@@ -7,7 +7,6 @@ Not here: what the files mean (tantivy's own format).
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -18,7 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import IndexCorrupt, IndexTooNew, OutOfSpace, UnusableIndex
+from indexer.disk import disk_errors, sync, write_whole
+from indexer.errors import IndexCorrupt, IndexTooNew, UnusableIndex
 from indexer.stores.local.sums import FileSum, SummedFile, is_sealed, sealed
 
 FORMAT = 1  # On disk: grows with the schema in `fulltext` and with what `indexer.text.words` gives
@@ -34,19 +34,15 @@ def seal(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) -> Non
     """
     for name in _LOCKS:
         (folder / name).unlink(missing_ok=True)
-    with writing(folder):
+    with disk_errors(folder):
         files = dict(known or {})
         for file in sorted(folder.iterdir()):
             if file.name in files:
                 continue
             file.chmod(0o644)  # tantivy makes its meta files readable for their owner alone
             files[file.name] = asdict(FileSum.of(file))
-            _sync(file)
-        part = folder / (FILES + ".part")
-        part.write_text(sealed({"format": FORMAT, "files": files}), "utf-8")
-        _sync(part)
-        part.rename(folder / FILES)
-        _sync(folder)
+            sync(file)
+        write_whole(folder / FILES, sealed({"format": FORMAT, "files": files}).encode())
 
 
 def share(folder: Path, new: Path) -> dict[str, dict[str, Any]]:
@@ -55,7 +51,7 @@ def share(folder: Path, new: Path) -> dict[str, dict[str, Any]]:
     listed = _listed(folder)
     for file in opened(folder):
         file.content()
-    with writing(new):
+    with disk_errors(new):
         new.mkdir()
         for name in listed:
             if _is_rewritten(name):
@@ -65,7 +61,7 @@ def share(folder: Path, new: Path) -> dict[str, dict[str, Any]]:
                 os.link(folder / name, new / name)
             except OSError:
                 shutil.copyfile(folder / name, new / name)
-                _sync(new / name)
+                sync(new / name)
     return {name: entry for name, entry in listed.items() if not _is_rewritten(name)}
 
 
@@ -112,20 +108,6 @@ def reading(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """A full disk, or a file beyond the size limit, becomes OutOfSpace; everything else passes."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or "No space left" in str(error) or "os error 28" in str(error):
-            raise OutOfSpace(f"{folder}: no space left on the device; free some and run again") from error
-        if (isinstance(error, OSError) and error.errno == errno.EFBIG) or "os error 27" in str(error):
-            raise OutOfSpace(f"{folder}: a file is larger than the file size limit; raise it (ulimit -f) and run again") from error
-        raise
-
-
 def _listed(folder: Path) -> dict[str, dict[str, int]]:
     file = folder / FILES
     try:
@@ -141,11 +123,3 @@ def _listed(folder: Path) -> dict[str, dict[str, int]]:
         raise IndexCorrupt(f"{file}: fails its checksum; {_REMEDY}")
     files: dict[str, dict[str, int]] = listing["files"]
     return files
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

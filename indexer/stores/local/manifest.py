@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.answers import IndexInfo
+from indexer.disk import PART, disk_errors, write_whole
 from indexer.errors import IndexCorrupt, IndexLocked, IndexNotFound, IndexTooNew, InputError, SpecMismatch, UnusableIndex
 from indexer.fingerprint.spec import SPEC
-from indexer.segment.format import disk_errors, fsync_folder
 from indexer.stores.local.sums import FileSum, is_sealed, sealed
 
 MANIFEST = "manifest.json"
@@ -95,14 +95,7 @@ class Manifest:
             "segments": [asdict(files) for files in self.segments],
             "repositories": [{"name": table.name, **asdict(table.sum)} for table in self.repositories],
         }
-        part = folder / (MANIFEST + ".part")
-        with disk_errors(part):
-            with open(part, "w", encoding="utf-8") as file:
-                file.write(sealed(value))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(folder / MANIFEST)
-            fsync_folder(folder)
+        write_whole(folder / MANIFEST, sealed(value).encode())
 
     def names(self) -> set[str]:
         """Every file and folder of this generation."""
@@ -110,10 +103,9 @@ class Manifest:
         return files | {table.name for table in self.repositories} | {MANIFEST}
 
 
-OURS = ("segment-", "spill-", "text-", "repositories-", MANIFEST)  # what every name that Wherefrom writes begins with, but the lock's
 _LEFTOVER = re.compile(
-    r"segment-\d{6,}(\.filter|\.removed-\d{6,})?(\.part)?|text-\d{6,}(-without-\d{6,})?|repositories-\d{6,}\.parquet"
-    r"|spill-[a-z0-9_]{8}|manifest\.json\.part"
+    rf"segment-\d{{6,}}(\.filter|\.removed-\d{{6,}})?({PART})?|text-\d{{6,}}(-without-\d{{6,}})?|repositories-\d{{6,}}\.parquet"
+    rf"|spill-[a-z0-9_]{{8}}|manifest\.json{PART}"
 )
 
 

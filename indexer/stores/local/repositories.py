@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from indexer.corpus import REPOSITORIES_SCHEMA
+from indexer.disk import disk_errors, sync
 from indexer.errors import IndexCorrupt
-from indexer.segment.format import disk_errors, sync_file
 from indexer.segment.prepare import name_hash
 from indexer.segment.segment import Segment
 from indexer.stores.local.manifest import TableFile
@@ -35,13 +35,16 @@ def write_table(path: Path, batches: Iterable[pa.RecordBatch]) -> TableFile:
         with pq.ParquetWriter(path, REPOSITORIES_SCHEMA, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch.cast(REPOSITORIES_SCHEMA))
-        sync_file(path)
+        sync(path)
     return TableFile(path.name, FileSum.of(path))
 
 
-def counted(batches: Iterable[pa.RecordBatch], segment: Segment) -> Iterator[pa.RecordBatch]:
-    """The rows of repositories that the segment has documents of, removed ones too, `files` saying how many."""
-    hashes, counts = np.unique(segment.file.array("doc.repository", "<u8"), return_counts=True)
+def counted(batches: Iterable[pa.RecordBatch], segments: Sequence[Segment]) -> Iterator[pa.RecordBatch]:
+    """The rows of repositories that the segments have documents of, removed ones too, `files` saying how many."""
+    each = [np.unique(segment.file.array("doc.repository", "<u8"), return_counts=True) for segment in segments]
+    hashes, which = np.unique(np.concatenate([names for names, _ in each]), return_inverse=True)
+    counts = np.zeros(len(hashes), np.int64)
+    np.add.at(counts, which, np.concatenate([files for _, files in each]))
     for batch in batches:
         wanted = np.array([name_hash(name) for name in batch.column("repository").to_pylist()], np.uint64)
         at = np.minimum(np.searchsorted(hashes, wanted), max(0, len(hashes) - 1))

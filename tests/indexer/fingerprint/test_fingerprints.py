@@ -22,7 +22,7 @@ from tests.reference import tokens as token_twin
 CHANNELS = pytest.mark.parametrize("channel", [SPEC.exact, SPEC.renamed], ids=lambda channel: channel.name)
 few = st.integers(0, 6)
 streams = st.lists(st.one_of(few, st.integers(0, 2**64 - 1)), max_size=90) | st.lists(few, max_size=90) | st.lists(st.just(7), max_size=60)
-HELPERS = ("kgram_hashes", "winnow", "context", "code_at", "distance_code", "mix64", "fingerprint")
+HELPERS = ("kgram_hashes", "renamed_hashes", "winnow", "context", "mix64", "fingerprint")
 
 
 def array(values: list[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
@@ -62,10 +62,10 @@ def run_kernel(documents: list[list[int]], channel: Channel, *, capped: bool) ->
     keys, positions, out = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(offsets), np.int64)
     windows, chosen_windows = np.empty(len(codes), np.int64), np.empty(longest, np.int64)
     scratch, chosen = np.empty(longest, np.uint64), np.empty(longest, np.int64)
-    table, last = np.zeros(1 << 10, np.uint64), np.empty(1 << 10, np.int64)
+    held = np.full(1 << 10, -1)
     n = kernels.fingerprint(
         codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
-        table, last, keys, positions, windows, out,
+        held, keys, positions, windows, out,
     )  # fmt: skip
     return Fingerprints(keys[:n], positions[:n], positions[:n], windows[:n], out)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.index import Index
-from indexer.segment import kernels
+from indexer.segment import build_kernels, kernels
 from indexer.text.keywords import KEYWORDS
 from tests.indexer.conftest import build, package_rows
 from tests.reference import fingerprints as print_twin
@@ -46,8 +46,8 @@ def test_page_sums_are_those_of_zlib(data: bytes, page: int) -> None:
 def test_varints_round_trip(values: list[int]) -> None:
     out, at = np.zeros(len(values) * 10 + 1, np.uint8), 0
     for value in values:
-        before, at = at, kernels.write_varint(out, at, np.uint64(value))
-        assert at - before == kernels.varint_size(np.uint64(value)) == kernels.varint_size.py_func(np.uint64(value))
+        before, at = at, build_kernels.write_varint(out, at, np.uint64(value))
+        assert at - before == build_kernels.varint_size(np.uint64(value)) == build_kernels.varint_size.py_func(np.uint64(value))
     i = j = k = 0
     for value in values:
         got, i = kernels.read_varint(out, i)
@@ -58,23 +58,45 @@ def test_varints_round_trip(values: list[int]) -> None:
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3).map(lambda top: top << 62 | 5 << 16), max_size=60))
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3).map(lambda top: top << 62 | 5 << 16) | st.integers(0, 2**34), max_size=60))
 def test_partition_and_sort_are_a_stable_sort(keys: list[int]) -> None:
     array, positions = np.array(keys, np.uint64), np.arange(len(keys), dtype=np.int64)
-    for partition, sort in ((kernels.partition, kernels.sort_pairs), (kernels.partition.py_func, kernels.sort_pairs.py_func))[
-        : 1 + (len(keys) % 8 == 1)
-    ]:
-        counts, out, places = np.empty(256, np.int64), np.empty_like(array), np.empty(len(keys), np.uint64)
-        partition(array, positions, np.uint64(7), counts, out, places)
-        assert places.tolist() == [i + 7 for i in sorted(range(len(keys)), key=lambda i: keys[i] >> 56)]
+    compiled = (build_kernels.partition, build_kernels.sort_pairs)
+    for partition, sort in (compiled, tuple(kernel.py_func for kernel in compiled))[: 1 + (len(keys) % 8 == 1)]:
+        counts, out = np.empty(256, np.int64), np.empty(2 * len(keys), np.uint64)
+        partition(array, positions, counts, out)
         assert counts.tolist() == [sum(key >> 56 == top for key in keys) for top in range(256)]
         begin, found = 0, []
         for count in filter(None, counts.tolist()):
-            some, where = out[begin : begin + count].copy(), places[begin : begin + count].copy()
+            some, where = out[begin : begin + count].copy(), out[begin + count : begin + 2 * count].copy()
+            assert some.tolist() == [keys[i] for i in where.tolist()]
             sort(some, where, np.empty_like(some), np.empty_like(where))
-            found += [position - 7 for position in where.tolist()]
-            begin += count
+            found += where.tolist()
+            begin += 2 * count
         assert found == sorted(range(len(keys)), key=lambda i: keys[i] >> 16)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(st.text("a\n\r", max_size=9), min_size=1, max_size=4), min_size=1, max_size=6), st.integers(1, 20))
+def test_pieces_share_blocks_unless_they_go_on_with_a_document(documents: list[list[str]], most: int) -> None:
+    data = np.frombuffer("".join(map("".join, documents)).encode(), np.uint8)
+    offsets = np.cumsum([0, *(len("".join(pieces)) for pieces in documents)])
+    sizes = [len(piece) for pieces in documents for piece in pieces]
+    pieces, docs = np.cumsum([0, *sizes]), np.array([d for d, pieces in enumerate(documents) for _ in pieces])
+    blocks: list[list[int]] = []  # the plain way
+    for p in range(len(docs)):
+        goes_on = p > 0 and docs[p] == docs[p - 1]
+        if not blocks or goes_on or sum(sizes[q] for q in [*blocks[-1], p]) > most:
+            blocks.append([])
+        blocks[-1].append(p)
+    for kernel in (build_kernels.pack_pieces, build_kernels.pack_pieces.py_func):
+        block_of, begins, first_docs, lines = (np.empty(len(docs), np.int64) for _ in range(4))
+        n = kernel(data, offsets, pieces, docs, most, block_of, begins, first_docs, lines)
+        assert block_of.tolist() == [b for b, members in enumerate(blocks) for _ in members]
+        assert begins[:n].tolist() == [pieces[members[0]] for members in blocks]
+        assert first_docs[:n].tolist() == [docs[members[0]] for members in blocks]
+        counted = [build_kernels.count_line_ends(data, offsets[docs[members[0]]], pieces[members[0]]) for members in blocks]
+        assert lines[:n].tolist() == counted
 
 
 @settings(max_examples=60)
@@ -98,7 +120,7 @@ def test_line_ends_are_counted_where_they_finish(text: str, one: int, other: int
     begin, end = sorted((min(one, len(text)), min(other, len(text))))
     expected = sum(text[i] == "\n" or (text[i] == "\r" and text[i + 1 : i + 2] != "\n") for i in range(begin, end))
     data = np.frombuffer(text.encode(), np.uint8)
-    assert kernels.count_line_ends(data, begin, end) == kernels.count_line_ends.py_func(data, begin, end) == expected
+    assert build_kernels.count_line_ends(data, begin, end) == build_kernels.count_line_ends.py_func(data, begin, end) == expected
 
 
 class Made:

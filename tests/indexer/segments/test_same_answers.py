@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from indexer import build
+from indexer import merge as merge_module
 from indexer.add import add_documents
 from indexer.index import Index
 from indexer.merge import merge
@@ -77,6 +79,34 @@ def test_a_merged_index_answers_all_as_one_built_at_once(at_once: Path, in_steps
     assert before.repositories(limit=1000).total == len(KEPT)
     once = {path.name.partition("-")[0]: path.stat().st_size for path in at_once.iterdir() if path.is_file()}
     assert {path.name.partition("-")[0]: path.stat().st_size for path in folder.iterdir() if path.is_file()}.keys() == once.keys()
+
+
+def test_a_build_of_more_than_a_segment_holds_makes_several(
+    at_once: Path, rows_of: Rows, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for name in KEPT for row in rows_of[name]]
+    with monkeypatch.context() as small:
+        for module in (build, merge_module):
+            small.setattr(module, "SEGMENT_BYTES", 300_000)
+            small.setattr(module, "SEGMENT_DOCUMENTS", 300)
+        small.setattr(build, "BATCH_BYTES", 40_000)
+        folder = make(tmp_path / "several.index", [*rows, *rows[:9]])
+        several = Index.open(folder)
+        assert len(several._snapshot.segments) > 3 and several.info.documents == len(rows)
+        assert several.info.generation == len(several._snapshot.segments)
+        wanted, got = found(Index.open(at_once), texts), found(several, texts)
+        assert [answer[:-1] for answer in got] == [answer[:-1] for answer in wanted] and several.verify().problems == ()
+        assert all(one[-1] or not other[-1] for one, other in zip(got, wanted, strict=True))  # more filters, more false positives
+        assert merge(folder).merged_segments == 0  # all but the last are more than half full
+        extra = [row for name in EXTRA for row in rows_of[name]]
+        added = add_documents(folder, batches_of([*extra, *rows[::7]]), repositories=tables_of(extra))
+        assert added.documents == len(extra) and added.known == len(rows[::7])
+        assert Index.open(folder).info.generation == added.generation > several.info.generation + 1
+        remove(folder, repositories=[f"pypi/{name}" for name in EXTRA])
+        assert merge(folder).merged_segments >= 2
+        assert [answer[:-1] for answer in found(Index.open(folder), texts)] == [answer[:-1] for answer in wanted]
+    merge(folder)
+    assert everything(Index.open(folder), texts) == everything(Index.open(at_once), texts)
 
 
 def test_what_is_merged_already_stays_as_it_is(at_once: Path) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from indexer.add import add_documents
+from indexer.build import SEGMENT_BYTES
 from indexer.errors import IndexLocked, IndexNotFound, InputError
 from indexer.index import Index
 from indexer.merge import MOST_SEGMENTS, merge, small_ones
 from indexer.stores.local.manifest import Manifest, write_lock
 from tests.indexer.conftest import batches_of
+from tests.indexer.killing import writing_process
 from tests.indexer.segments.conftest import everything, make, tables_of
 from tests.indexer.segments.writing import rows_of_step, text_of, write
 
@@ -30,18 +32,8 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 @pytest.fixture(scope="module")
 def farm() -> Iterator[Callable[[str], str]]:
     """Tells the writing process a line, gives its answer."""
-    command = [sys.executable, "-m", "tests.indexer.segments.writing"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=ENVIRONMENT)
-
-    def ask(line: str) -> str:
-        assert process.stdin and process.stdout
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return process.stdout.readline().strip()
-
-    yield ask
-    process.communicate()
-    assert process.returncode == 0
+    with writing_process("tests.indexer.segments.writing") as ask:
+        yield ask
 
 
 def state(folder: Path, numbers: range) -> dict[str, Any]:
@@ -221,7 +213,9 @@ def test_a_ninth_segment_makes_the_small_ones_merge(tmp_path: Path) -> None:
         ([5] * 9, list(range(9))),
         ([900, 3, 1, 1, 1, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8]),
         ([4**i * 10 for i in range(9)], [0, 1]),
-        ([100**i for i in range(9)], [0, 1]),
+        ([12**i for i in range(9)], [0, 1]),
+        ([SEGMENT_BYTES] * 20, []),
+        ([SEGMENT_BYTES, 5, *[SEGMENT_BYTES] * 9, *[5] * 8], [1, *range(11, 19)]),
         ([0] * 9, list(range(9))),
     ],
 )

@@ -1,17 +1,11 @@
-"""A process that writes to an index as told on standard input, each time in a fork that may be killed on the way.
+"""A process that writes to an index; what it writes is a KIND and a STEP (`tests.indexer.killing`).
 
-    FOLDER KIND STEP whole       left alone
-    FOLDER KIND STEP audit N     killed at the Nth file opened, linked, renamed or removed
-    FOLDER KIND STEP after S     killed after S seconds
-
-KIND is build, add, remove or merge; what they write follows from STEP alone. Answers each line with how the fork ended: `killed`,
-or `done` and how many such events and seconds it took. With `loop FOLDER SECONDS` as arguments it commits until the time is up.
+KIND is build, add, remove or merge; what they write follows from STEP alone. With `loop FOLDER SECONDS` as arguments it commits
+until the time is up.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import tempfile
 import time
@@ -23,9 +17,9 @@ from indexer.build import build_index
 from indexer.merge import merge
 from indexer.stores.local.removal import remove
 from tests.indexer.conftest import batches_of
+from tests.indexer.killing import serve
 from tests.indexer.segments.conftest import tables_of
 
-EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
 KINDS = ("build", "add", "remove", "merge")
 
 
@@ -53,38 +47,6 @@ def write(folder: Path, kind: str, step: int) -> None:
         merge(folder)
 
 
-def _die_at(event_number: int) -> list[int]:
-    seen = [0]
-
-    def count(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in EVENTS and not (event == "open" and str(arguments[0]).endswith((".py", ".pyc", ".nbi", ".nbc"))):
-            seen[0] += 1
-            if seen[0] == event_number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
-    return seen
-
-
-def _fork(folder: Path, kind: str, step: int, how: str, amount: float) -> str:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        begun = time.monotonic()
-        seen = _die_at(int(amount) if how == "audit" else -1)
-        write(folder, kind, step)
-        os.write(writing, f"done {seen[0]} {time.monotonic() - begun}".encode())
-        os._exit(0)
-    os.close(writing)
-    if how == "after":
-        time.sleep(amount)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    said = os.read(reading, 100).decode()
-    os.close(reading)
-    return said or ("killed" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else f"failed {status}")
-
-
 def _loop(folder: Path, seconds: float) -> None:
     end, step = time.monotonic() + seconds, 2
     while time.monotonic() < end:
@@ -101,6 +63,4 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as scratch:  # loads the kernels once, so that a fork's time goes into its files
             for step, what in enumerate(KINDS, start=1):
                 write(Path(scratch, "warm.index"), what, step)
-    for line in sys.stdin if not sys.argv[1:] else ():
-        place, what, number, manner, *rest = line.split()
-        print(_fork(Path(place), what, int(number), manner, float(rest[0]) if rest else 0), flush=True)
+        serve(lambda folder, kind, step: write(folder, kind, int(step)))

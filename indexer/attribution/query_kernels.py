@@ -1,0 +1,111 @@
+"""A text read in one compiled call: tokens, both streams, their k-grams and fingerprints; `indexer.attribution.query` is the face."""
+
+import numpy as np
+from numba import njit
+
+from indexer.compiling import stamp_of
+from indexer.fingerprint import kernels as fingerprint_kernels
+from indexer.fingerprint.kernels import FINGERPRINT_SHIFT, REMIX, context, kgram_hashes, winnow
+from indexer.fingerprint.kernels import mix64 as mix
+from indexer.text import kernels as text_kernels
+from indexer.text.kernels import rename, tokenize
+
+
+@njit(cache=True, nogil=True)
+def find_slot(slots, values, i):
+    """The slot of values[i] in an open-addressed table of indices + 1; a free one if it is new."""
+    mask = np.uint64(len(slots) - 1)
+    slot = values[i] & mask
+    while slots[slot] != 0 and values[slots[slot] - 1] != values[i]:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def table_size(n):
+    """A power of two, at least 16 and twice n."""
+    size = 16
+    while size < 2 * n:
+        size *= 2
+    return size
+
+
+@njit(cache=True, nogil=True)
+def first_of_value(values):
+    """For each value the index of the first one equal to it, int64 (n,)."""
+    slots, first = np.zeros(table_size(len(values)), np.int64), np.empty(len(values), np.int64)
+    for i in range(len(values)):
+        slot = find_slot(slots, values, i)
+        if slots[slot] == 0:
+            slots[slot] = i + 1
+        first[i] = slots[slot] - 1
+    return first
+
+
+@njit(cache=True, nogil=True)
+def freshness(hashes):
+    """(1 + log n) / n for a token that the text has n times, float64 (tokens,)."""
+    first, repeats = first_of_value(hashes), np.zeros(len(hashes), np.int64)
+    for i in range(len(hashes)):
+        repeats[first[i]] += 1
+    fresh = np.empty(len(hashes), np.float64)
+    for i in range(len(hashes)):
+        n = repeats[first[i]]
+        fresh[i] = 1.0 if n == 1 else (1 + np.log(n)) / n
+    return fresh
+
+
+@njit(cache=True, nogil=True)
+def chain_grams(grams):
+    """A table of positions by k-gram: heads int32 (power of two, -1), following int32 (k-grams,); positions ascend in a chain."""
+    heads, following = np.full(table_size(len(grams)), -1, np.int32), np.empty(len(grams), np.int32)
+    mask = np.uint64(len(heads) - 1)
+    for i in range(len(grams) - 1, -1, -1):
+        slot = grams[i] & mask
+        following[i] = heads[slot]
+        heads[slot] = i
+    return heads, following
+
+
+def compiled(stamp):
+    """The kernels that call those of other files."""
+
+    @njit(cache=True, nogil=True)
+    def read_stream(codes, k, window, reach, renamed):
+        """K-grams and fingerprints of a stream: (grams, heads, following, keys, positions, windows, first of each value)."""
+        assert stamp >= 0
+        grams = np.empty(max(0, len(codes) - k + 1), np.uint64)
+        n_grams = kgram_hashes(codes, 0, len(codes), k, renamed, grams)
+        positions, windows = np.empty(n_grams, np.int64), np.empty(n_grams, np.int64)
+        n = winnow(grams, n_grams, window, positions, windows)
+        keys, values = np.empty(n, np.uint64), np.empty(n, np.uint64)
+        for p in range(n):
+            i = positions[p]
+            values[p] = mix(grams[i] * REMIX) >> FINGERPRINT_SHIFT
+            right = context(codes, 0, len(codes), i + k, i + k + reach, renamed)
+            left = context(codes, 0, len(codes), i - reach, i, renamed)
+            keys[p] = values[p] << np.uint64(16) | right << np.uint64(8) | left
+        heads, following = chain_grams(grams)
+        return grams, heads, following, keys, positions[:n], windows[:n], first_of_value(values)
+
+    @njit(cache=True, nogil=True)
+    def read(data, classes, keywords, exact, renamed):
+        """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream) of one text; `exact` and `renamed` are
+        (k, window, reach)."""
+        assert stamp >= 0
+        room = len(data)
+        offsets, token_offsets, code_offsets = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
+        offsets[1] = room
+        starts, ends, hashes = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint64)
+        n = tokenize(data, offsets, classes, starts, ends, hashes, token_offsets)
+        codes, tokens = np.empty(n, np.uint64), np.empty(n, np.int32)
+        m = rename(data, offsets, keywords, starts, ends, hashes, token_offsets, codes, tokens, code_offsets)
+        hashes, codes = hashes[:n], codes[:m]
+        plain = read_stream(hashes, exact[0], exact[1], exact[2], False)
+        shape = read_stream(codes, renamed[0], renamed[1], renamed[2], True)
+        return starts[:n], ends[:n], hashes, freshness(hashes), codes, tokens[:m], plain, shape
+
+    return read_stream, read
+
+
+read_stream, read = compiled(stamp_of(fingerprint_kernels, text_kernels))
