@@ -54,6 +54,7 @@ class _Search:
     deadline: float
     found: list[Found] = field(default_factory=list)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
+    chains: set[tuple[int, int, int, int]] = field(default_factory=set)
     limits: list[str] = field(default_factory=list)
 
     def verify(self, candidates: Candidates, i: int, *, whole: bool = False) -> bool:
@@ -65,7 +66,11 @@ class _Search:
             return False
         self.seen.add(place)
         chains = self.comparer.compare(segment, doc, begin, end)
-        self.found += [Found(segment, doc, chain) for chain in chains]
+        for chain in chains:
+            stands_at = (place[0], doc, chain.rows[0, 0], chain.compared.region.first_token + int(chain.rows[0, 2]))
+            if stands_at not in self.chains:  # candidates of one document may overlap
+                self.chains.add(stands_at)
+                self.found.append(Found(segment, doc, chain))
         return bool(chains)
 
     def late(self) -> bool:
@@ -100,8 +105,6 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
         _verify_best(search, candidates)
         _verify_other_places(search, candidates)
         _verify_uncovered(search, candidates)
-    if search.comparer.cut:
-        search.limits.append("runs")
     if not search.found:
         return answer("partial" if search.limits else "none", query, ask.offset_unit, info, limits=search.limits)
     spans, sources = Report(segments, query, weights, finder, least).make(search.found, ask.limit, ask.offset_unit)
@@ -152,6 +155,8 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
         _verify_open(search, search.finder.read_on(unread), is_open, budget)
     if (is_open & search.finder.cut).any():
         search.limits.append("postings")
+    if search.comparer.cut and is_open.any():
+        search.limits.append("runs")
 
 
 def _verify_open(search: _Search, candidates: Candidates, is_open: NDArray[np.bool_], budget: int) -> int:

@@ -13,7 +13,7 @@ from indexer.attribution.frequency import Frequency
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch, Weights
-from indexer.attribution.sources import Found, names_of, ranked, source_of
+from indexer.attribution.sources import Found, in_source, names_of, ranked, source_of
 from indexer.attribution.verify import Run
 from indexer.licences.notice import notice
 from indexer.segment.segment import Segment
@@ -87,16 +87,9 @@ class Report:
                     break
                 low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
                 names = names_of(self.query, found.chain.compared, run, low, high)
-                start_line, end_line = found.chain.compared.lines(*_in_source(run, low, high))
+                start_line, end_line = found.chain.compared.lines(*in_source(self.query, found.chain.compared, run, low, high))
                 matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
         return tuple(matches)
-
-
-def _in_source(run: Run, low: int, high: int) -> tuple[int, int]:
-    """The source's tokens for tokens [low, high) of the text, within one run; in a renamed one literals may differ in length."""
-    begin = min(run.other + low - run.begin, run.other_end - 1)
-    end = run.other_end if high == run.end else min(run.other + high - run.begin, run.other_end)
-    return begin, max(begin + 1, end)
 
 
 def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
