@@ -22,12 +22,12 @@ from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 MOST_VERIFIED = 24  # candidates, by score
-MOST_EQUALS = 64  # candidates as good as the best, while ends of held fingerprints are open
+MOST_EQUALS = 32  # candidates as good as the best, while ends of held fingerprints are open
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
 SHORT = 64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at as far as MOST_FURTHER
-MOST_TOKENS = 1 << 18  # of documents read whole for further places of a fingerprint
+MOST_TOKENS = 1 << 15  # of documents read whole for further places of a fingerprint
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 

@@ -18,7 +18,7 @@ from indexer.attribution.verify import Run
 from indexer.licences.notice import notice
 from indexer.segment.segment import Segment
 
-MOST_COPIES = 10  # listed under a source; `copies_total` counts them all
+MOST_COPIES = 32  # listed under the sources of one answer, the best first; `copies_total` counts them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class Report:
         groups = ranked(found)
         stretches = disjoint([group[0] for group in groups])
         often = [frequency.count(self.segments, self.query, self.finder, stretch) for stretch in stretches]
-        sources = [self._source(group, stretches, often) for group in groups[:limit]]
+        sources, left = [], MOST_COPIES
+        for group in groups[:limit]:
+            sources.append(self._source(group, left, stretches, often))
+            left -= len(sources[-1].copies)
         offsets = Offsets.of(self.query.data, unit)
         holders: dict[int, list[int]] = {}
         for s, source in enumerate(sources):
@@ -69,10 +72,10 @@ class Report:
             sources=tuple(mine),
         )
 
-    def _source(self, group: list[Found], stretches: list[Stretch], often: list[Frequency | None]) -> Source:
+    def _source(self, group: list[Found], most: int, stretches: list[Stretch], often: list[Frequency | None]) -> Source:
         leader, *rest = group
         matches = self._matches(leader, stretches)
-        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:MOST_COPIES]]
+        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:most]]
         others = [known.files - 1 for match in matches if (known := often[match.span])]
         return source_of(leader, leader.segment.row(leader.doc), matches, copies, max(len(rest), min(others, default=0)))
 
