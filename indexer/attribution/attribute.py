@@ -22,11 +22,13 @@ from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 MOST_VERIFIED = 24  # candidates, by score
-MOST_EQUALS = 32  # candidates as good as the best, while ends of held fingerprints are open
+MOST_EQUALS = 32  # candidates, while others as good as the best may hold more about a held fingerprint
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
-SHORT = 64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at as far as MOST_FURTHER
+SHORT = (
+    64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER, as where an end is open
+)
 MOST_TOKENS = 1 << 15  # of documents read whole for further places of a fingerprint
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
@@ -80,10 +82,10 @@ class _Search:
         self.limits.append("timeout_ms")
         return True
 
-    def ends_open(self) -> bool:
-        """Whether exact runs leave some window open of a fingerprint that the index holds."""
-        exact = self.query.exact
-        return bool(kernels.ends_open(exact.windows, self.finder.counts, self.comparer.covered_exactly, SPEC.exact.guarantee))
+    def ends_open(self) -> int:
+        """Whether exact runs leave some window open of a fingerprint that the index holds: 2 for one at an end of the text, else 1."""
+        windows, covered = self.query.exact.windows, self.comparer.covered_exactly
+        return int(kernels.ends_open(windows, self.finder.counts, covered, SPEC.exact.guarantee))
 
     def uncovered(self) -> NDArray[np.bool_]:
         """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
@@ -117,12 +119,12 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
     n_tokens, more = len(search.query), _more(search)
-    most = more + (MOST_VERIFIED + MOST_FURTHER if n_tokens <= SHORT else MOST_EQUALS)
+    most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
     for i, score in enumerate(candidates.scores[:most].tolist()):
         if score < WORTH * candidates.scores[0] or search.late():
             return
-        if i >= MOST_VERIFIED + more and not search.ends_open():
+        if i >= MOST_VERIFIED + more and search.ends_open() < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         if beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more):

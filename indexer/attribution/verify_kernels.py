@@ -18,6 +18,7 @@ COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
 SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE = range(2, 10)
 MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
+RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
 
 
@@ -255,7 +256,9 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
         if not left[i]:
             continue
         a = runs[i]
-        previous[i], totals[i] = -1, a[END] - a[BEGIN]
+        length = a[END] - a[BEGIN]
+        weight = RENAMED_WEIGHT * length if a[RENAMED] else 1.0 * length
+        previous[i], totals[i] = -1, weight
         for j in range(i):
             if not left[j]:
                 continue
@@ -263,9 +266,8 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
             if b[BEGIN] < a[BEGIN] and b[OTHER] < a[OTHER] and b[END] < a[END] and b[OTHER_END] < a[OTHER_END]:
                 overlap = max(0, b[END] - a[BEGIN], b[OTHER_END] - a[OTHER])
                 gap = max(0, a[BEGIN] - b[END], plain[a[OTHER]] - plain[b[OTHER_END]])
-                length = a[END] - a[BEGIN]
                 if gap <= longest_gap and overlap < length:
-                    total = totals[j] + length * (1.0 - overlap / length) - GAP_COST * gap
+                    total = totals[j] + weight * (1.0 - overlap / length) - GAP_COST * gap
                     if total > totals[i]:
                         previous[i], totals[i] = j, total
         if best < 0 or totals[i] > totals[best]:
@@ -432,10 +434,13 @@ def count_true(flags):
 
 @njit(cache=True, nogil=True)
 def ends_open(windows, counts, covered, guarantee):
-    """Whether a token is not covered in some window of a fingerprint that is held. `windows` of the exact channel, whose `counts` come
-    first: a shared run of `guarantee` tokens that holds fingerprint p begins in windows[p] to windows[p + 1] - 1."""
+    """Whether a token is not covered in some window of a fingerprint that is held: 0 for none, 1 inside the text, 2 at an end of it.
+
+    `windows` of the exact channel, whose `counts` come first: a shared run of `guarantee` tokens that holds fingerprint p begins in
+    windows[p] to windows[p + 1] - 1.
+    """
     gap = -1  # the last token not covered before `end`
-    at = 0
+    at, found = 0, 0
     for p in range(len(windows)):
         end = min(len(covered), windows[p + 1] - 1 + guarantee if p + 1 < len(windows) else len(covered))
         while at < end:
@@ -443,8 +448,8 @@ def ends_open(windows, counts, covered, guarantee):
                 gap = at
             at += 1
         if counts[p] > 0 and gap >= windows[p]:
-            return True
-    return False
+            found = max(found, 2 if p == 0 or p == len(windows) - 1 else 1)
+    return found
 
 
 @njit(cache=True, nogil=True)
