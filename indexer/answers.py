@@ -23,6 +23,8 @@ GUARANTEE_TOKENS = 20  # attribution finds every shared run of this many tokens
 GUARANTEE_TOKENS_RENAMED = 25  # the same in the renamed stream
 GUARANTEE_TOKENS_MEMBERSHIP = 33  # membership finds every shared run of this many tokens
 
+CANDIDATE_PLACES = 512  # candidates are told of this many places of a fingerprint; of a common one there are more
+
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
@@ -41,6 +43,19 @@ class Partial:
     """Why an answer may be incomplete: names of the limits that were reached."""
 
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Documents that an attribution is to leave out, such as one's own: those of which everything given here is true.
+
+    Owner and repository match regardless of case; `path` names a file, or a folder with all that is below it.
+    """
+
+    owner: str | None = None
+    repository: str | None = None
+    path: str | None = None
+    content_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +283,56 @@ class RepositoryPage:
     repositories: tuple[Repository, ...]
     total: int
     cursor: str | None
+    index: IndexInfo
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a repository, without its content."""
+
+    document_id: str
+    content_id: str
+    repository: str
+    owner: str | None
+    path: str
+    commit: str | None
+    language: str | None
+    licenses: tuple[str, ...]
+    license_expression: str | None
+    license_type: LicenseType
+    size: int
+    url: str
+    project_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """Files of one repository in the index's own order; `cursor` asks for the next page."""
+
+    files: tuple[File, ...]
+    total: int
+    cursor: str | None
+    index: IndexInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that holds some of the fingerprints asked about; `fingerprints` are their positions in the question."""
+
+    file: File
+    fingerprints: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Who may be the source of a text of which only fingerprints are known, best first: guesses, to be verified by whoever has the text.
+
+    `counts`: for each fingerprint of the question, in how many places the corpus holds it.
+    """
+
+    candidates: tuple[Candidate, ...]
+    counts: tuple[int, ...]
+    partial: Partial | None
     index: IndexInfo
 
 

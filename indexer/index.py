@@ -12,7 +12,10 @@ from indexer.answers import (
     GUARANTEE_TOKENS_MEMBERSHIP,
     OFFSET_UNITS,
     Attribution,
+    Candidates,
     Document,
+    Exclusion,
+    FilePage,
     IndexInfo,
     Membership,
     OffsetUnit,
@@ -24,8 +27,15 @@ from indexer.answers import (
 from indexer.attribution.attribute import Ask, attribute
 from indexer.attribution.query import as_utf8
 from indexer.bloom import asking
+from indexer.bloom.export import export_portable
+from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, InputError
+from indexer.licences.legal import Legal
 from indexer.query.tree import FieldName
+from indexer.segment.excluded import excluding
+from indexer.segment.segment import Segment
+from indexer.stores.local.files import candidates, file_page
+from indexer.stores.local.legal import legal
 from indexer.stores.local.manifest import Manifest
 from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
@@ -39,6 +49,7 @@ class Index:
     def __init__(self, location: str, snapshot: Snapshot) -> None:
         self.location = location
         self._snapshot = snapshot
+        self._last_without: tuple[Snapshot, tuple[Exclusion, ...], tuple[Segment, ...]] | None = None
 
     @classmethod
     def open(cls, location: str | Path) -> Index:
@@ -63,6 +74,11 @@ class Index:
     def info(self) -> IndexInfo:
         """Name, version, date, generation, spec, number of documents."""
         return self._snapshot.manifest.info
+
+    @property
+    def has_tombstones(self) -> bool:
+        """Whether documents were removed that the filter still knows: then membership looks further, and takes longer."""
+        return self._snapshot.has_tombstones
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
         """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""
@@ -90,9 +106,13 @@ class Index:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> Attribution:
-        """Where the text comes from: verified spans, ranked sources, licences, notice. Raises InputError for a bad option."""
+        """Where the text comes from: verified spans, ranked sources, licences, notice. Raises InputError for a bad option.
+
+        The answer is that of an index without what `exclude` names.
+        """
         _check_unit(offset_unit)
         if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
             raise InputError(f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1")
@@ -100,7 +120,8 @@ class Index:
         if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
             raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
         snapshot = self._snapshot
-        return attribute(snapshot.segments, snapshot.manifest.info, text, Ask(offset_unit, limit, wanted, sensitivity, timeout_ms))
+        segments = self._without(snapshot, tuple(exclude)) if exclude else snapshot.segments
+        return attribute(segments, snapshot.manifest.info, text, Ask(offset_unit, limit, wanted, sensitivity, timeout_ms))
 
     def attribute_many(
         self,
@@ -110,15 +131,36 @@ class Index:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> list[Attribution]:
         """`attribute` of each text, in order, on all cores."""
         return _spread(
             lambda text: self.attribute(
-                text, offset_unit=offset_unit, limit=limit, kinds=kinds, sensitivity=sensitivity, timeout_ms=timeout_ms
+                text,
+                offset_unit=offset_unit,
+                limit=limit,
+                kinds=kinds,
+                sensitivity=sensitivity,
+                exclude=exclude,
+                timeout_ms=timeout_ms,
             ),
             texts,
         )
+
+    def _without(self, snapshot: Snapshot, exclude: tuple[Exclusion, ...]) -> tuple[Segment, ...]:
+        """The segments without what is excluded; kept for the next question, which mostly excludes the same."""
+        kept = self._last_without
+        if kept is None or kept[0] is not snapshot or kept[1] != exclude:
+            if any(exclusion == Exclusion() for exclusion in exclude):
+                raise InputError("an exclusion names nothing; give it an owner, repository, path or content_id")
+            kept = snapshot, exclude, tuple(excluding(segment, exclude) for segment in snapshot.segments)
+            self._last_without = kept
+        return kept[2]
+
+    def candidates(self, fingerprints: Sequence[int], *, limit: int = 20) -> Candidates:
+        """Files that hold some fingerprints of the exact channel; for whoever keeps the text and verifies it. Raises InputError."""
+        return candidates(self._snapshot, fingerprints, limit)
 
     def document(self, document_id: str) -> Document:
         """A document with its content. Raises DocumentNotFound."""
@@ -149,6 +191,19 @@ class Index:
     def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
         """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError for a bad cursor."""
         return repository_page(self._snapshot, owner, limit, cursor)
+
+    def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none."""
+        return legal(self._snapshot, repository)
+
+    def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
+        """The files of one repository (case does not matter), without contents. Raises InputError for a bad cursor."""
+        return file_page(self._snapshot, repository, limit, cursor)
+
+    def export_filter(self, out: Path, as_of: str) -> FilterInfo:
+        """Writes the membership filter as one file for testing offline; `as_of` is the present, ISO 8601. Raises OutOfSpace, InputError."""
+        snapshot = self._snapshot
+        return export_portable(snapshot.filters, snapshot.manifest.info, as_of, out, snapshot.segments)
 
     def describe(self) -> dict[str, Any]:
         """What the index holds and how many bytes each part takes."""

@@ -16,11 +16,14 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from search_api import problems
+from search_api.admission import Admission
+from search_api.bodies import GuardedRoute
+from search_api.filter_file import ServedFilter
 from search_api.limits import BodyLimit
 from search_api.observe import HeadAsGet, Metrics, Observe
 from search_api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, Problem
-from search_api.routes import operations, pages, portraits, v1
-from search_api.schemas import ProblemDocument
+from search_api.published import BESIDE_ROUTES
+from search_api.routes import batches, corpus, filter_file, operations, pages, portraits, v1
 from search_api.settings import Settings
 from search_api.workers import ServedIndex, Workers
 from wherefrom import __version__
@@ -45,6 +48,7 @@ def create_app(index: Index | str | PathLike[str], settings: Settings | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         workers.close()
+        app.state.filter.close()
 
     app = FastAPI(
         title="Wherefrom",
@@ -58,6 +62,8 @@ def create_app(index: Index | str | PathLike[str], settings: Settings | None = N
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.workers = workers
+    app.state.admission = Admission(settings)
+    app.state.filter = ServedFilter(settings.filter_folder)
     app.state.metrics = Metrics(lambda: workers.pending)
     problems.install(app)
     _add_routes(app)
@@ -70,17 +76,23 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.cors_origins:
         origins = list(settings.cors_origins)
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["content-type"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "if-none-match", "if-range", "range"],
+            expose_headers=["accept-ranges", "content-range", "etag", "retry-after"],
+        )
     app.add_middleware(Observe, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)
 
 
 def _add_routes(app: FastAPI) -> None:
-    routers = (v1.router, portraits.router, pages.router, operations.router)
+    routers = (v1.router, batches.router, corpus.router, filter_file.router, portraits.router, pages.router, operations.router)
     for router in routers:
         app.include_router(router)
     _close_paths(app, routers)
-    _describe_problems(app)
+    _describe(app)
 
 
 def _close_paths(app: FastAPI, routers: Iterable[APIRouter]) -> None:
@@ -108,23 +120,27 @@ async def _refuse_path(_: Request) -> Response:
     raise Problem(NOT_FOUND, NOT_FOUND.meaning)
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """OpenAPI with the schema of problems, and ours instead of FastAPI's for 422."""
+def _describe(app: FastAPI) -> None:
+    """OpenAPI with what FastAPI does not see: the schemas of problems and lines, keys; and ours instead of its own for 422."""
     generate = app.openapi
+    guarded = {route.path_format for route in app.routes if isinstance(route, GuardedRoute)}
 
     def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document["components"]["schemas"]
-        template = "#/components/schemas/{model}"
-        described = ProblemDocument.model_json_schema(ref_template=template)
-        schemas.update(described.pop("$defs", {}))
-        schemas["ProblemDocument"] = described
+        for model in BESIDE_ROUTES:
+            described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(described.pop("$defs", {}))
+            schemas[model.__name__] = described
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        for methods in document["paths"].values():
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}}
+        for path, methods in document["paths"].items():
             for operation in methods.values():
                 if "application/json" in operation["responses"].get("422", {}).get("content", ()):
                     del operation["responses"]["422"]  # FastAPI adds it to every route with a parameter; these cannot be wrong
+                if path in guarded:
+                    operation["security"] = [{}, {"key": []}]  # a server decides whether it needs one
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

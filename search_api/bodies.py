@@ -1,30 +1,23 @@
 """How does a request become values? UTF-8 and JSON checked here, lone surrogates let through, media types enforced.
 
-Not here: which fields a request has (`search_api.schemas`).
+Not here: which fields a request has (`search_api.questions`), who may ask (`search_api.admission`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from search_api.problems import NOT_ACCEPTABLE, NOT_JSON, NOT_UTF8, UNSUPPORTED_MEDIA_TYPE, Problem
+from search_api.sending import Answer
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class Answer(JSONResponse):
-    """JSON in ASCII: lone surrogates of the text asked about travel as escapes, so every answer is valid UTF-8."""
-
-    def render(self, content: Any) -> bytes:
-        """The bytes of the body."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 class StrictRequest(Request):
@@ -56,6 +49,20 @@ class ApiRoute(APIRoute):
         return checked
 
 
+class GuardedRoute(ApiRoute):
+    """A route that answers those alone whom the app's admission lets in; nothing of the request is read before."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler behind the door."""
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            request.app.state.admission.admit(request)
+            return await handle(request)
+
+        return admitted
+
+
 def parse_json(body: bytes) -> Any:
     """The value of a JSON document in UTF-8, a byte order mark allowed. Raises Problem 400."""
     try:
@@ -85,21 +92,25 @@ def check_query_string(request: Request) -> None:
         raise Problem(NOT_UTF8, "the query string is not UTF-8 once its %-escapes are read") from None
 
 
-def check_body_type(request: Request) -> None:
-    """Raises Problem 415 unless the body is plain JSON; without a Content-Type it is taken for JSON."""
+def check_body_type(request: Request, allowed: Sequence[str] = ("application/json",)) -> None:
+    """Raises Problem 415 unless the body is plain and of an allowed media type; without a Content-Type it is taken for that."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Problem(UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported; send the body as it is")
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
-        raise Problem(UNSUPPORTED_MEDIA_TYPE, "the Content-Type is not application/json", headers={"Accept-Post": "application/json"})
+    media_type = request.headers.get("content-type", allowed[0]).partition(";")[0].strip().lower()
+    is_json = allowed[0] == "application/json" and media_type.startswith("application/") and media_type.endswith("+json")
+    if media_type not in allowed and not is_json:
+        raise Problem(
+            UNSUPPORTED_MEDIA_TYPE, f"the Content-Type is not {' or '.join(allowed)}", headers={"Accept-Post": ", ".join(allowed)}
+        )
 
 
-def check_accept(accept: str) -> None:
-    """Raises Problem 406 where an Accept header leaves no room for JSON."""
+def check_accept(accept: str, offered: str = "application/json") -> None:
+    """Raises Problem 406 where an Accept header leaves no room for the media type that a route answers with."""
+    family = offered.partition("/")[0] + "/*"
     for entry in accept.split(","):
         media_type, *parameters = (part.strip().lower() for part in entry.split(";"))
         refused = any(parameter in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
-        if media_type in ("", "*/*", "application/*", "application/json") and not refused:
+        if media_type in ("", "*/*", family, offered) and not refused:
             return
-    raise Problem(NOT_ACCEPTABLE, "this route answers with application/json, which the Accept header excludes")
+    raise Problem(NOT_ACCEPTABLE, f"this route answers with {offered}, which the Accept header excludes")

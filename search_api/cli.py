@@ -75,14 +75,26 @@ def trace(
     file: FileArgument,
     *,
     index: IndexOption = None,
+    filter_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--filter", metavar="FILE", help="Keep the code here: send the server only those hashes that this filter may contain."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Largest number of sources.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Where does this code come from? Exit code 1: a significant span was found, 0: none, 4: too short or incomplete.
 
+    With --filter, a file that `filter fetch` wrote, only hashes are sent and the sources' texts are compared here: exact spans alone, with
+    nothing said of how common they are.
+
     Example: wherefrom trace snippet.py --index https://wherefrom.example
     """
     text = _read(file)
+    if filter_file:
+        _trace_privately(text, filter_file, index, as_json)
+        return
     with _open(index) as opened:
         answer = opened.attribute(text, limit=limit)
         server = opened.location if opened.location.startswith(("http://", "https://")) else None
@@ -90,6 +102,17 @@ def trace(
 
     _print(answer, as_json, terminal.attribution(answer, server))
     _leave(answer.status, found=any(span.significant for span in answer.spans))
+
+
+def _trace_privately(text: bytes, file: Path, index: str | None, as_json: bool) -> None:
+    from indexer.bloom.portable import PortableFilter
+    from search_api import terminal
+    from search_api.private import attribute_privately
+
+    with _open(index) as opened, PortableFilter.open(file) as portable:
+        answer = attribute_privately(opened, portable, text)
+    _print(answer, as_json, terminal.private(answer))
+    _leave(answer.status, found=bool(answer.spans))
 
 
 @app.command()
@@ -150,7 +173,7 @@ def _open(location: str | None) -> Index | Client:
     import wherefrom
     from indexer.location import default_location
 
-    return wherefrom.open(location or default_location(os.environ))
+    return wherefrom.open(location or default_location(os.environ), key=os.environ.get("WHEREFROM_KEY"))
 
 
 def _check_offline(

@@ -1,4 +1,4 @@
-"""The commands about the filter as a file of its own: filter export, filter import, filter info.
+"""The commands about the filter as a file of its own: filter fetch, filter export, filter import, filter info.
 
 Not here: asking a filter (`wherefrom check --filter`, in `search_api.cli`), its bytes (indexer/bloom/FORMAT.md).
 """
@@ -51,6 +51,33 @@ def about() -> None:
     """
 
 
+@commands.command("fetch")
+def fetch(
+    server: Annotated[str, typer.Argument(metavar="URL", help="A running server.")],
+    *,
+    output: OutOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Download the filter of a server; run again after a break, it goes on where it ended, and fetches nothing where nothing is newer.
+
+    WHEREFROM_KEY is the API key, where the server wants one.
+
+    Example: wherefrom filter fetch https://wherefrom.example -o corpus.filter
+    """
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    from indexer.bloom.portable import PortableFilter
+    from search_api.client import Client
+
+    bar = Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True), transient=True)
+    with Client.open(server, key=os.environ.get("WHEREFROM_KEY")) as client, bar:
+        task = bar.add_task(str(output))
+        is_new = client.fetch_filter(output, lambda done, of: bar.update(task, completed=done, total=of))
+    with PortableFilter.open(output) as portable:
+        _print({**_described(portable.info, output), "fetched": is_new}, as_json)
+
+
 @commands.command("export")
 def export(
     *,
@@ -69,15 +96,15 @@ def export(
 
     Example: wherefrom filter export --index demo.index -o corpus.filter
     """
-    from indexer.bloom import export as exporting
-
     with _open(index) as opened:
-        snapshot, as_of = opened._snapshot, _now().isoformat(timespec="seconds")
+        as_of = _now().isoformat(timespec="seconds")
         if form is Format.PYBLOOM:
-            shape = exporting.export_pybloom(snapshot.segments, opened.info, as_of, output)
+            from indexer.bloom.export import export_pybloom
+
+            shape = export_pybloom(opened._snapshot.segments, opened.info, as_of, output)
             _print({"file": str(output), "keys": shape.count, "error_rate": shape.error_rate, "as_of": as_of}, as_json)
         else:
-            _print(_described(exporting.export_portable(snapshot.filters, opened.info, as_of, output, snapshot.segments), output), as_json)
+            _print(_described(opened.export_filter(output, as_of), output), as_json)
 
 
 @commands.command("import")

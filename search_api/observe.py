@@ -19,6 +19,7 @@ from search_api.problems import INTERNAL, Problem, response
 
 _access = logging.getLogger("wherefrom.access")
 _faults = logging.getLogger("wherefrom.server")
+WAS_HEAD = "wherefrom.was_head"  # in the scope of a HEAD request, for routes whose body costs much
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -36,6 +37,17 @@ class Metrics:
         self.pending = Gauge("wherefrom_engine_pending", "Questions that the engine works on or that wait for it.", registry=self.registry)
         self.pending.set_function(pending)
         self.faults = Counter("wherefrom_faults", "Requests that failed by a fault of the server.", registry=self.registry)
+
+    def fault(self, error: Exception, route: str) -> Problem:
+        """Counts a fault, logs where it happened, and gives the problem that a client is told.
+
+        The error's message is left out of both: it may quote somebody's code.
+        """
+        incident = str(uuid.uuid4())
+        self.faults.inc()
+        lines = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+        _faults.error("fault %s: %s in %s%s", incident, type(error).__name__, route, lines)
+        return Problem(INTERNAL, f"the server failed; its log has the place under {incident}", instance=f"urn:uuid:{incident}")
 
 
 class Observe:
@@ -66,14 +78,9 @@ class Observe:
         _access.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
 
     async def _fail(self, error: Exception, scope: Scope, receive: Receive, seen: _Seen) -> None:
-        """Logs where it happened, without the message: that may quote somebody's code."""
-        incident = str(uuid.uuid4())
-        self.metrics.faults.inc()
-        lines = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
-        _faults.error("fault %s: %s in %s %s%s", incident, type(error).__name__, _method(scope), _template(scope), lines)
+        problem = self.metrics.fault(error, f"{_method(scope)} {_template(scope)}")
         if seen.started:
-            raise RuntimeError(f"response broken off, fault {incident}") from None
-        problem = Problem(INTERNAL, f"the server failed; its log has the place under {incident}", instance=f"urn:uuid:{incident}")
+            raise RuntimeError(f"response broken off: {problem.detail}") from None
         await response(problem)(scope, receive, seen.send)
 
 
@@ -113,5 +120,5 @@ class HeadAsGet:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", WAS_HEAD: True}
         await self.app(scope, receive, send)

@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -54,6 +55,9 @@ NOT_FOUND = ProblemType("not-found", 404, "No such path", "The server has nothin
 DOCUMENT_NOT_FOUND = ProblemType(
     "document-not-found", 404, "No such document", "The index holds no live document of this id. It may have been removed: search again."
 )
+VERSION_NOT_FOUND = ProblemType(
+    "version-not-found", 404, "No such version", "This server holds another version of the dataset; `detail` says which. /v1/index too."
+)
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed", 405, "Method not allowed", "The path takes other methods; the Allow header lists them."
 )
@@ -62,14 +66,23 @@ NOT_ACCEPTABLE = ProblemType(
 )
 TOO_LARGE = ProblemType("too-large", 413, "Too large", "The body is larger than this server takes. Send less, or ask in several requests.")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
-    "unsupported-media-type", 415, "Unsupported media type", "Bodies are application/json in UTF-8, without a Content-Encoding."
+    "unsupported-media-type",
+    415,
+    "Unsupported media type",
+    "Bodies are application/json in UTF-8, those of batches application/x-ndjson, without a Content-Encoding.",
+)
+RANGE_NOT_SATISFIABLE = ProblemType(
+    "range-not-satisfiable", 416, "Range not satisfiable", "The Range begins behind the end of the file; Content-Range says how long it is."
 )
 INVALID_REQUEST = ProblemType(
     "invalid-request", 422, "Invalid request", "A field is missing, unknown or has a value it cannot have; `errors` lists each field."
 )
 INVALID_QUERY = ProblemType("invalid-query", 422, "Invalid query", "The search query does not parse; `column` says where, from 1.")
 TOO_MANY_REQUESTS = ProblemType(
-    "too-many-requests", 429, "Too many requests", "More questions wait than this server takes. Ask again after the seconds in Retry-After."
+    "too-many-requests",
+    429,
+    "Too many requests",
+    "More questions wait than this server takes, or your key or address has asked too often. Ask again after the seconds in Retry-After.",
 )
 INTERNAL = ProblemType(
     "internal", 500, "Internal error", "A fault of the server. The log holds the lines of code under the id in `instance`."
@@ -80,11 +93,14 @@ INDEX_UNAVAILABLE = ProblemType(
 TIMED_OUT = ProblemType("timed-out", 504, "Timed out", "The time limit passed first. Send less text, or raise timeout_ms.")
 
 TYPES: tuple[ProblemType, ...] = (
-    NOT_UTF8, NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, DOCUMENT_NOT_FOUND, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE,
-    UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, INVALID_QUERY, TOO_MANY_REQUESTS, INTERNAL, INDEX_UNAVAILABLE, TIMED_OUT,
+    NOT_UTF8, NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, INVALID_QUERY, TOO_MANY_REQUESTS, INTERNAL,
+    INDEX_UNAVAILABLE, TIMED_OUT,
 )  # fmt: skip
 BY_NAME: dict[str, ProblemType] = {kind.name: kind for kind in TYPES}
-_BY_STATUS = {kind.status: kind for kind in reversed(TYPES) if kind not in (NOT_UTF8, NOT_JSON, DOCUMENT_NOT_FOUND, INVALID_QUERY)}
+_BY_STATUS = {
+    kind.status: kind for kind in reversed(TYPES) if kind not in (NOT_UTF8, NOT_JSON, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, INVALID_QUERY)
+}
 
 
 class Problem(HTTPException):
@@ -96,11 +112,15 @@ class Problem(HTTPException):
         self.more = more
 
 
+def document_of(problem: Problem) -> dict[str, Any]:
+    """The fields of the problem document."""
+    kind = problem.kind
+    return {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": problem.detail, **problem.more}
+
+
 def response(problem: Problem) -> Response:
     """The problem as a response, in ASCII so that any text may stand in it."""
-    kind = problem.kind
-    document = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": problem.detail, **problem.more}
-    return Response(json.dumps(document), kind.status, problem.headers, MEDIA_TYPE)
+    return Response(json.dumps(document_of(problem)), problem.kind.status, problem.headers, MEDIA_TYPE)
 
 
 def of_engine_error(error: WherefromError) -> Problem:
@@ -120,10 +140,15 @@ def of_engine_error(error: WherefromError) -> Problem:
 
 
 def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """The problem that pydantic's errors are: one entry a field, values never repeated."""
+    """The problem that pydantic's errors are: one entry a field, values never repeated; a location's first part is where, such as body."""
     fields = [{"field": _field_name(error["loc"]), "message": str(error["msg"])} for error in errors]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in fields)
     return Problem(INVALID_REQUEST, detail, errors=fields)
+
+
+def of_model(error: ValidationError, where: str) -> Problem:
+    """The same of a model that was validated by itself."""
+    return of_validation([{"loc": (where, *found["loc"]), "msg": found["msg"]} for found in error.errors()])
 
 
 def _field_name(location: Sequence[int | str]) -> str:

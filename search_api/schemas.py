@@ -1,11 +1,14 @@
-"""What comes back over HTTP? The response bodies, field for field the value types of `indexer.answers`.
+"""What do answers about a text hold over HTTP? The response bodies, field for field the value types of `indexer.answers`.
 
 These models document the API (OpenAPI); answers themselves are written by `indexer.answers.to_json`. A test compares the fields.
 
-Not here: what can be asked (`search_api.questions`), the Data Portraits shapes (`search_api.compat`).
+Not here: answers about the corpus (`search_api.corpus_schemas`), what can be asked (`search_api.questions`), the Data Portraits shapes
+(`search_api.compat`).
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -25,14 +28,14 @@ class IndexInfo(BaseModel):
     version: str = Field(description="Version of the dataset in it.", examples=["1.0"])
     date: str = Field(description="Date of the dataset, ISO 8601.", examples=["2026-11-01"])
     generation: int = Field(description="Grows by one with every commit.", examples=[1])
-    spec: str = Field(description="Name of the fingerprint spec.")
+    spec: str = Field(description="Name of the fingerprint spec.", examples=["wherefrom-1:exact-8-13,renamed-16-10"])
     documents: int = Field(description="Live documents.", examples=[51234])
 
 
 class Partial(BaseModel):
     """Why an answer may be incomplete."""
 
-    reasons: list[str] = Field(description="Names of the limits that were reached.")
+    reasons: list[str] = Field(description="Names of the limits that were reached.", examples=[["timeout_ms"]])
 
 
 class Extent(BaseModel):
@@ -45,45 +48,47 @@ class Extent(BaseModel):
 class Membership(BaseModel):
     """Is this text in the corpus?"""
 
-    status: Status = Field(description=_STATUS)
+    status: Status = Field(description=_STATUS, examples=["found"])
     tokens: int = Field(description="Tokens of the text.", examples=[57])
     guarantee_tokens: int = Field(description="Every shared run of this many tokens is found.", examples=[33])
     member: bool = Field(description="The longest run reaches over at least `min_tokens` tokens.", examples=[True])
     longest_run: int = Field(description="Longest run of consecutive hits, in tokens.", examples=[57])
     coverage: float = Field(description="Share of the text's tokens inside runs.", examples=[1.0])
-    spans: list[Extent] = Field(description="The runs, in text order.")
+    spans: list[Extent] = Field(description="The runs, in text order.", examples=[[{"start": 0, "end": 120}]])
     false_positive_rate: float = Field(description="Chance that this whole answer is `found` for a text not there.", examples=[1e-6])
-    offset_unit: OffsetUnit = Field(description="Unit of every offset here.")
+    offset_unit: OffsetUnit = Field(description="Unit of every offset here.", examples=["utf-32"])
     index: IndexInfo
 
 
 class Span(BaseModel):
     """One maximal verified stretch of the text asked about."""
 
-    start: int = Field(description=_START)
-    end: int = Field(description=_END)
-    start_line: int = Field(description=_START_LINE)
-    end_line: int = Field(description=_END_LINE)
-    tokens: int = Field(description="Length in tokens.")
-    kind: SpanKind = Field(description="`exact`, or `renamed` where identifiers map one to one.")
-    score: float = Field(description="Significance.")
-    significant: bool = Field(description="Whether the score passes the threshold that `sensitivity` moves.")
-    files: int = Field(description="Files that hold all of the span's fingerprints.")
-    repositories: int = Field(description="Repositories that hold them.")
-    owners: int = Field(description="Owners that hold them.")
-    capped: bool = Field(description="The three counts are lower bounds.")
-    sources: list[int] = Field(description="Positions in `sources`, best first.")
+    start: int = Field(description=_START, examples=[0])
+    end: int = Field(description=_END, examples=[120])
+    start_line: int = Field(description=_START_LINE, examples=[1])
+    end_line: int = Field(description=_END_LINE, examples=[4])
+    tokens: int = Field(description="Length in tokens.", examples=[57])
+    kind: SpanKind = Field(description="`exact`, or `renamed` where identifiers map one to one.", examples=["exact"])
+    score: float = Field(description="Significance.", examples=[38.2])
+    significant: bool = Field(description="Whether the score passes the threshold that `sensitivity` moves.", examples=[True])
+    files: int = Field(description="Files that hold all of the span's fingerprints.", examples=[3])
+    repositories: int = Field(description="Repositories that hold them.", examples=[2])
+    owners: int = Field(description="Owners that hold them.", examples=[2])
+    capped: bool = Field(description="The three counts are lower bounds.", examples=[False])
+    sources: list[int] = Field(description="Positions in `sources`, best first.", examples=[[0]])
 
 
 class Match(BaseModel):
     """Where one span stands in a source."""
 
-    span: int = Field(description="Position in `spans`.")
-    start_line: int = Field(description="First line in the source, from 1.")
-    end_line: int = Field(description="Last line in the source, inclusive.")
-    kind: SpanKind = Field(description="Kind of this match.")
-    similarity: float = Field(description="Share of tokens that are the same, 0 to 1.")
-    names: dict[str, str] | None = Field(default=None, description="The source's identifiers and the text's, where kind is `renamed`.")
+    span: int = Field(description="Position in `spans`.", examples=[0])
+    start_line: int = Field(description="First line in the source, from 1.", examples=[120])
+    end_line: int = Field(description="Last line in the source, inclusive.", examples=[123])
+    kind: SpanKind = Field(description="Kind of this match.", examples=["renamed"])
+    similarity: float = Field(description="Share of tokens that are the same, 0 to 1.", examples=[0.98])
+    names: dict[str, str] | None = Field(
+        default=None, description="The source's identifiers and the text's, where kind is `renamed`.", examples=[{"value": "x"}]
+    )
 
 
 class Source(BaseModel):
@@ -91,144 +96,49 @@ class Source(BaseModel):
 
     document_id: str = Field(description="Stable id; /v1/documents/{id} has the file.", examples=["0f1e2d3c4b5a69788796a5b4"])
     repository: str = Field(description="`owner/name`, or `pypi/NAME` and the like for packages.", examples=["pypi/click"])
-    owner: str | None = Field(description="Owner.")
+    owner: str | None = Field(description="Owner.", examples=["pallets"])
     path: str = Field(description="Path in the repository.", examples=["click/core.py"])
     commit: str | None = Field(description="Commit, or a package's version.", examples=["8.1.7"])
-    start_line: int = Field(description="First line of the hull of the matches.")
-    end_line: int = Field(description="Last line of the hull.")
-    language: str | None = Field(description="Language.")
+    start_line: int = Field(description="First line of the hull of the matches.", examples=[120])
+    end_line: int = Field(description="Last line of the hull.", examples=[131])
+    language: str | None = Field(description="Language.", examples=["Python"])
     licenses: list[str] = Field(description="SPDX licence ids.", examples=[["BSD-3-Clause"]])
-    license_expression: str | None = Field(description="SPDX expression.")
-    license_type: LicenseType = Field(description="What kind of licence it is.")
-    url: str = Field(description="Link to the lines, pinned to the commit.")
-    project_url: str | None = Field(description="The project's own page.")
-    swhid: str | None = Field(description="Software Heritage id of the content, with the lines.")
-    purl: str | None = Field(description="Package URL.")
-    kind: SourceKind = Field(description="`exact`, `renamed`, or `edited`: several spans with changes between them.")
-    similarity: float = Field(description="Share of tokens that are the same, 0 to 1.")
-    score: float = Field(description="Significance; sources are in rank order.")
-    matches: list[Match] = Field(description="One entry a span.")
-    copies: list[Source] = Field(default=[], description="Near-identical places folded under this one.")
-    copies_total: int = Field(default=0, description="How many copies there are in all.")
+    license_expression: str | None = Field(description="SPDX expression.", examples=["BSD-3-Clause"])
+    license_type: LicenseType = Field(description="What kind of licence it is.", examples=["permissive"])
+    url: str = Field(description="Link to the lines, pinned to the commit.", examples=["/documents/0f1e2d3c4b5a69788796a5b4#L120-L131"])
+    project_url: str | None = Field(description="The project's own page.", examples=["https://palletsprojects.com/p/click/"])
+    swhid: str | None = Field(
+        description="Software Heritage id of the content, with the lines.",
+        examples=["swh:1:cnt:94a9ed024d3859793618152ea559a168bbcbb5e2;lines=120-131"],
+    )
+    purl: str | None = Field(description="Package URL.", examples=["pkg:pypi/click@8.1.7"])
+    kind: SourceKind = Field(description="`exact`, `renamed`, or `edited`: several spans with changes between them.", examples=["edited"])
+    similarity: float = Field(description="Share of tokens that are the same, 0 to 1.", examples=[0.97])
+    score: float = Field(description="Significance; sources are in rank order.", examples=[38.2])
+    matches: list[Match] = Field(description="One entry a span.", examples=[[]])
+    copies: list[Source] = Field(default=[], description="Near-identical places folded under this one.", examples=[[]])
+    copies_total: int = Field(default=0, description="How many copies there are in all.", examples=[2])
 
 
 class Attribution(BaseModel):
     """Where does this text come from?"""
 
-    status: Status = Field(description=_STATUS)
-    tokens: int = Field(description="Tokens of the text.")
+    status: Status = Field(description=_STATUS, examples=["found"])
+    tokens: int = Field(description="Tokens of the text.", examples=[57])
     guarantee_tokens: int = Field(description="Every shared run of this many tokens is found.", examples=[20])
-    score: float = Field(description="Significance of the best source, 0 for nothing.")
-    coverage: float = Field(description="Share of the text's tokens inside spans.")
-    spans: list[Span] = Field(description="Verified spans in text order.")
-    sources: list[Source] = Field(description="Sources in rank order.")
-    obligations: list[str] = Field(description="What the licences ask for, a sentence each.")
-    notice: str = Field(description="Paste-ready notice text.")
-    partial: Partial | None = Field(description="Set where the answer may be incomplete.")
-    offset_unit: OffsetUnit = Field(description="Unit of every offset here.")
-    index: IndexInfo
-
-
-class Document(BaseModel):
-    """One file of the corpus."""
-
-    document_id: str = Field(description="Stable id, from repository, path and content.")
-    content_id: str = Field(description="Git blob SHA-1 of the content, hex.")
-    content: str = Field(description="The file's text.")
-    size: int = Field(description="Size in bytes.")
-    encoding: str | None = Field(description="Encoding it was read from.")
-    language: str | None = Field(description="Language.")
-    repository: str = Field(description="Repository.")
-    owner: str | None = Field(description="Owner.")
-    path: str = Field(description="Path in the repository.")
-    commit: str | None = Field(description="Commit, or a package's version.")
-    licenses: list[str] = Field(description="SPDX licence ids.")
-    license_expression: str | None = Field(description="SPDX expression.")
-    license_evidence: str | None = Field(description="Where the licence was read: tag, header, license_file, package or repository.")
-    license_type: LicenseType = Field(description="What kind of licence it is.")
-    purl: str | None = Field(description="Package URL.")
-    url: str | None = Field(description="Link to the file, pinned to the commit.")
-    project_url: str | None = Field(description="The project's own page.")
-    stars: int | None = Field(description="Stars of the repository.")
-    forks: int | None = Field(description="Forks of the repository.")
-    is_fork: bool | None = Field(description="The repository is a fork.")
-    is_vendored: bool | None = Field(description="Third-party code inside the repository.")
-    is_generated: bool | None = Field(description="Made by a program.")
-    is_test: bool | None = Field(description="Test code.")
-    cluster_id: str | None = Field(description="Files of one near-duplicate cluster share it.")
-    first_seen: str | None = Field(description="Earliest known date, ISO 8601.")
-    source: str | None = Field(description="Where the dataset took it from.")
-
-
-class Snippet(BaseModel):
-    """Some lines of a hit."""
-
-    text: str = Field(description="The lines.")
-    start_line: int = Field(description=_START_LINE)
-    end_line: int = Field(description=_END_LINE)
-    highlights: list[Extent] = Field(description="What matched, as code point ranges within `text`.")
-
-
-class Hit(BaseModel):
-    """One document that a search found."""
-
-    document_id: str = Field(description="Stable id; /v1/documents/{id} has the file.")
-    repository: str = Field(description="Repository.")
-    owner: str | None = Field(description="Owner.")
-    path: str = Field(description="Path in the repository.")
-    commit: str | None = Field(description="Commit, or a package's version.")
-    language: str | None = Field(description="Language.")
-    licenses: list[str] = Field(description="SPDX licence ids.")
-    license_expression: str | None = Field(description="SPDX expression.")
-    license_type: LicenseType = Field(description="What kind of licence it is.")
-    size: int = Field(description="Size in bytes.")
-    url: str = Field(description="Link to the file, pinned where the host allows it.")
-    project_url: str | None = Field(description="The project's own page.")
-    score: float = Field(description="BM25 score.")
-    snippets: list[Snippet] = Field(description="Lines that matched.")
-
-
-class FacetCount(BaseModel):
-    """How many of the documents found have this value."""
-
-    value: str = Field(description="The value.")
-    count: int = Field(description="Documents.")
-
-
-class SearchPage(BaseModel):
-    """One page of a full-text search."""
-
-    query: str = Field(description="The query as it was understood.")
-    total: int = Field(description="Documents found.")
-    total_capped: bool = Field(description="`total` is a lower bound.")
-    hits: list[Hit] = Field(description="Best first.")
-    facets: dict[str, list[FacetCount]] = Field(description="Counts by field.")
-    cursor: str | None = Field(description="Asks for the next page; null on the last.")
-    hint: str | None = Field(description="A remark on the query.")
-    attribution: Attribution | None = Field(description="Where a query looks like code: its attribution.")
-    partial: Partial | None = Field(description="Set where the answer may be incomplete.")
-    index: IndexInfo
-
-
-class Repository(BaseModel):
-    """One repository of the corpus."""
-
-    repository: str = Field(description="Name.")
-    owner: str | None = Field(description="Owner.")
-    commit: str | None = Field(description="Commit, or a package's version.")
-    licenses: list[str] = Field(description="SPDX licence ids.")
-    license_expression: str | None = Field(description="SPDX expression.")
-    license_type: LicenseType = Field(description="What kind of licence it is.")
-    project_url: str | None = Field(description="The project's own page.")
-    files: int = Field(description="Live files in the index.")
-
-
-class RepositoryPage(BaseModel):
-    """Repositories in alphabetical order."""
-
-    repositories: list[Repository] = Field(description="One page of them.")
-    total: int = Field(description="How many there are in all.")
-    cursor: str | None = Field(description="Asks for the next page; null on the last.")
+    score: float = Field(description="Significance of the best source, 0 for nothing.", examples=[38.2])
+    coverage: float = Field(description="Share of the text's tokens inside spans.", examples=[0.92])
+    spans: list[Span] = Field(description="Verified spans in text order.", examples=[[]])
+    sources: list[Source] = Field(description="Sources in rank order.", examples=[[]])
+    obligations: list[str] = Field(
+        description="What the licences ask for, a sentence each.",
+        examples=[["Keep the copyright notice and the licence text of BSD-3-Clause with the code."]],
+    )
+    notice: str = Field(
+        description="Paste-ready notice text.", examples=["This software contains or is derived from the following third-party code.\n"]
+    )
+    partial: Partial | None = Field(description="Set where the answer may be incomplete.", examples=[None])
+    offset_unit: OffsetUnit = Field(description="Unit of every offset here.", examples=["utf-32"])
     index: IndexInfo
 
 
@@ -236,7 +146,7 @@ class FieldError(BaseModel):
     """What is wrong with one field."""
 
     field: str = Field(description="Its name, with positions: `kinds.0`.", examples=["limit"])
-    message: str = Field(description="What is wrong.")
+    message: str = Field(description="What is wrong.", examples=["Input should be greater than or equal to 1"])
 
 
 class ProblemDocument(BaseModel):
@@ -246,13 +156,53 @@ class ProblemDocument(BaseModel):
     title: str = Field(description="The type in words.", examples=["Invalid request"])
     status: int = Field(description="The HTTP status.", examples=[422])
     detail: str = Field(description="What happened this time.", examples=["limit: Input should be greater than or equal to 1"])
-    errors: list[FieldError] | None = Field(default=None, description="Of invalid-request: each field.")
-    column: int | None = Field(default=None, description="Of invalid-query: where, 1-based.")
-    max_bytes: int | None = Field(default=None, description="Of too-large: the limit.")
-    instance: str | None = Field(default=None, description="Of internal: id of the log entry.")
+    errors: list[FieldError] | None = Field(
+        default=None,
+        description="Of invalid-request: each field.",
+        examples=[[{"field": "limit", "message": "Input should be greater than or equal to 1"}]],
+    )
+    column: int | None = Field(default=None, description="Of invalid-query: where, 1-based.", examples=[6])
+    max_bytes: int | None = Field(default=None, description="Of too-large: the limit.", examples=[10485760])
+    instance: str | None = Field(
+        default=None, description="Of internal: id of the log entry.", examples=["urn:uuid:123e4567-e89b-42d3-a456-426614174000"]
+    )
 
 
 class Health(BaseModel):
     """Whether the server lives, or is ready."""
 
     status: str = Field(description="`ok`.", examples=["ok"])
+
+
+class MembershipAnswerLine(Membership):
+    """The answer to one line of a batch; a line that cannot be answered has `problem` instead."""
+
+    id: str | int = Field(description="As it came.", examples=["src/a.py"])
+
+
+class AttributionAnswerLine(Attribution):
+    """The answer to one line of a batch; a line that cannot be answered has `problem` instead."""
+
+    id: str | int = Field(description="As it came.", examples=["src/a.py"])
+
+
+class ProblemLine(BaseModel):
+    """A line of a batch that could not be answered."""
+
+    id: str | int | None = Field(description="As it came; null where the line has none that can be read.", examples=["src/a.py"])
+    line: int = Field(description="Which line of the request it is, from 1.", examples=[2])
+    problem: ProblemDocument
+
+
+class BatchEnd(BaseModel):
+    """The last line of a batch: an answer without it was cut off."""
+
+    end: Literal[True] = Field(description="Marks the last line.", examples=[True])
+    received: int = Field(description="Lines of the request, empty ones left out.", examples=[3])
+    answered: int = Field(description="Lines that got an answer and no problem.", examples=[3])
+
+
+class SchemaList(BaseModel):
+    """The JSON Schemas that this server publishes."""
+
+    schemas: dict[str, str] = Field(description="Name -> where it is.", examples=[{"Attribution": "/v1/schemas/Attribution"}])

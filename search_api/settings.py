@@ -23,9 +23,18 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=10 * 1024 * 1024, ge=1024, description="Largest request body in bytes, on every route; a larger one is answered 413."
     )
-    concurrency: int = Field(default=4, ge=1, le=256, description="How many questions the engine works on at once; further ones wait.")
+    concurrency: int = Field(
+        default=2,  # most of a question's time is Python's own: on 2 cores, 4 threads answered no more than 1, and the event loop later
+        ge=1,
+        le=256,
+        description="How many questions the engine works on at once, and how many batches; further ones wait. Not for membership.",
+    )
     max_waiting: int = Field(
         default=64, ge=0, description="How many questions may wait for the engine; the next is answered 429 with Retry-After."
+    )
+    max_batch_lines: int = Field(default=1000, ge=1, description="Most lines of a batch; more are answered 413.")
+    batch_timeout_ms: int = Field(
+        default=300_000, ge=1, description="Longest time in milliseconds for a batch; lines that are open then are answered with a problem."
     )
     timeout_ms: int = Field(
         default=30_000,
@@ -39,4 +48,22 @@ class Settings(BaseSettings):
     )
     cors_origins: tuple[str, ...] = Field(
         default=(), description='Origins whose pages may call the API, as a JSON list such as ["https://example.org"]; none by default.'
+    )
+    keys_file: str | None = Field(
+        default=None, description="File of API keys that `wherefrom keys` writes; without it no key is known. Changes count at once."
+    )
+    require_key: bool = Field(default=False, description="Whether the API answers only those who send a key; pages for people stay open.")
+    requests_per_minute_address: int = Field(
+        default=0, ge=0, description="Requests a minute that an address may send without a key, a batch's lines each; 0: no limit."
+    )
+    requests_per_minute_key: int = Field(
+        default=0, ge=0, description="Requests a minute that a key may send where the keys file states no number of its own; 0: no limit."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description='Addresses of proxies whose X-Forwarded-For is believed, as a JSON list such as ["10.0.0.2"]; none by default.',
+    )
+    filter_folder: str | None = Field(
+        default=None,
+        description="Folder for the file that /v1/filter serves, about .03 of the text; the system's temporary one by default.",
     )

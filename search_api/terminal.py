@@ -8,11 +8,27 @@ Not here: the commands (`search_api.cli`), the JSON (`indexer.answers.to_json`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from indexer.answers import Attribution, Document, Hit, IndexInfo, Membership, Partial, SearchPage, Snippet, Source, Span, Verification
+from indexer.answers import (
+    Attribution,
+    Document,
+    File,
+    Hit,
+    IndexInfo,
+    Membership,
+    Partial,
+    SearchPage,
+    Snippet,
+    Source,
+    Span,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from search_api.private import PrivateAttribution
 
 _STATUS_STYLE = {"found": "bold red", "none": "bold green", "too_short": "bold yellow", "partial": "bold yellow"}
 _LICENSE_STYLE = {"permissive": "green", "weak_copyleft": "yellow", "copyleft": "red"}
@@ -54,6 +70,24 @@ def attribution(answer: Attribution, server: str | None) -> Iterator[Text]:
     if answer.notice:
         yield from _heading("Notice")
         yield from (Text(f"  {safe(line)}") for line in answer.notice.splitlines())
+
+
+def private(answer: PrivateAttribution) -> Iterator[Text]:
+    """What `trace --filter` prints."""
+    told = f"  {answer.tokens} tokens, {_count(len(answer.spans), 'span')}, coverage {answer.coverage:.0%}"
+    yield Text.assemble((answer.status.replace("_", " "), _STATUS_STYLE[answer.status]), told)
+    yield from partial(answer.partial)
+    yield _soft(
+        f"the server was sent {_count(answer.hashes_sent, 'fingerprint')} and asked for {_count(answer.documents_fetched, 'document')}"
+    )
+    yield _soft(index_line(answer.index))
+    for position, source in enumerate(answer.sources, 1):
+        yield from _heading(f"[{position}] {place(source.file)}")
+        yield Text.assemble("  ", _license(source.file))
+        for match in source.matches:
+            span = answer.spans[match.span]
+            theirs = f"lines {match.start_line}-{match.end_line} there"
+            yield Text(f"  lines {span.start_line}-{span.end_line} here, {theirs}, {_count(span.tokens, 'token')}")
 
 
 def search(page: SearchPage) -> Iterator[Text]:
@@ -134,13 +168,13 @@ def _source(position: int, source: Source, server: str | None) -> Iterator[Text]
         yield Text(f"      {safe(address)}", style="blue")
 
 
-def place(found: Source | Hit | Document) -> str:
+def place(found: Source | Hit | Document | File) -> str:
     """repository@commit:path"""
     commit = f"@{found.commit}" if found.commit else ""
     return safe(f"{found.repository}{commit}:{found.path}")
 
 
-def _license(found: Source | Hit) -> Text:
+def _license(found: Source | Hit | File) -> Text:
     name = found.license_expression or ", ".join(found.licenses) or "licence unknown"
     return Text(f"{safe(name)} ({found.license_type.replace('_', ' ')})", style=_LICENSE_STYLE.get(found.license_type, "yellow"))
 

@@ -1,4 +1,4 @@
-"""Who does the engine's work? A bounded pool of threads, so that health checks stay quick, and the index they share.
+"""Who does the engine's work? Bounded pools of threads, so that health checks stay quick, and the index they share.
 
 Not here: what the engine does (`indexer.index`).
 """
@@ -6,6 +6,7 @@ Not here: what the engine does (`indexer.index`).
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from indexer.index import Index
 
 Result = TypeVar("Result")
+AT_ONCE_CHARACTERS = 64_000  # 5 ns each
+_WARMING = "def add(first, second):\n    return first + second\n" * 8
+QUICK_THREADS = 2  # of the lane for membership
+QUICK_WAITING = 256
 _log = logging.getLogger("wherefrom.server")
 
 
@@ -47,6 +52,10 @@ class ServedIndex:
                 self._lock.release()
         return self._index
 
+    def ready(self) -> Index | None:
+        """The open index, where nothing is to be opened or followed first. Takes no time."""
+        return None if time.monotonic() - self._refreshed >= self._refresh_seconds else self._index
+
     def _follow(self, index: Index) -> None:
         self._refreshed = time.monotonic()
         try:
@@ -71,33 +80,78 @@ class ServedIndex:
 
 
 def _open(location: str) -> Index:
+    """The index, asked once so that what is compiled is loaded.
+
+    What is in memory then stays, a million objects of the compiler among it: the collector need not walk over them, for tenths of a
+    second each time, while somebody waits.
+    """
     from indexer.index import Index  # noqa: PLC0415 - the engine takes a second to import; an app without an index yet starts without
 
-    return Index.open(location)
+    index = Index.open(location)
+    index.membership(_WARMING)
+    index.attribute(_WARMING)
+    gc.collect()
+    gc.freeze()
+    return index
 
 
 class Workers:
-    """At most `concurrency` questions at work and `max_waiting` behind them; more are refused, late ones abandoned."""
+    """The lanes of one app: a slow one for attribution, search and documents, a quick one for membership, one for lines of batches.
+
+    A lane works on so many questions at once and lets so many wait; more are refused, late ones abandoned. Membership takes
+    microseconds and has a lane of its own, so that nobody's check waits behind a flood of other questions; nor does who asks one
+    question wait behind somebody's batch.
+    """
 
     def __init__(self, served: ServedIndex, settings: Settings) -> None:
         self.served = served
-        self._limit = settings.concurrency + settings.max_waiting
         self.timeout_ms = settings.timeout_ms
-        self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="wherefrom-engine")
-        self._pending = 0
-        self._lock = threading.Lock()
+        self.concurrency = settings.concurrency
+        self.max_batch_lines = settings.max_batch_lines
+        self.batch_timeout_ms = settings.batch_timeout_ms
+        self._slow = _Lane(settings.concurrency, settings.max_waiting, "wherefrom-engine")
+        self._quick = _Lane(QUICK_THREADS, QUICK_WAITING, "wherefrom-membership")
+        self._batches = _Lane(settings.concurrency, settings.concurrency**2, "wherefrom-batch")
+        self._batches_open = 0
 
     @property
     def pending(self) -> int:
         """Questions at work or waiting."""
-        return self._pending
+        return self._slow.pending + self._quick.pending + self._batches.pending
 
     async def ask(self, question: Callable[[Index], Result]) -> Result:
         """The question's answer. Raises Problem 429 where too many wait and 504 where it takes too long.
 
         A question that is late keeps its place until its thread is done: the bound holds for work, not for waiting clients.
         """
-        future = self._submit(lambda: question(self.served.get()))
+        return await self._answer(self._slow, question)
+
+    async def check(self, question: Callable[[Index], Result], characters: int) -> Result:
+        """The same for membership of a text of so many characters, past whatever else waits.
+
+        A short one is answered here and now: that takes less than a thread's turn, and far less than waiting for one that computes.
+        """
+        index = self.served.ready() if characters <= AT_ONCE_CHARACTERS else None
+        if index is not None and not index.has_tombstones:  # beside removals a yes is looked up, which may take longer
+            return question(index)
+        return await self._answer(self._quick, question)
+
+    def begin_batch(self) -> None:
+        """Takes one of the places for batches, until `end_batch`. Raises Problem 429. On the event loop alone."""
+        if self._batches_open >= self.concurrency:
+            raise Problem(TOO_MANY_REQUESTS, f"{self._batches_open} batches are under way already", headers={"Retry-After": "2"})
+        self._batches_open += 1
+
+    def end_batch(self) -> None:
+        """Gives the place back."""
+        self._batches_open -= 1
+
+    def submit_of_batch(self, question: Callable[[Index], Result]) -> Future[Result]:
+        """The answer to come of a part of a batch; each batch may have `concurrency` of them under way."""
+        return self._batches.submit(lambda: question(self.served.get()))
+
+    async def _answer(self, lane: _Lane, question: Callable[[Index], Result]) -> Result:
+        future = lane.submit(lambda: question(self.served.get()))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.timeout_ms / 1000)
         except TimeoutError:
@@ -105,18 +159,33 @@ class Workers:
 
     def close(self) -> None:
         """Waits for the questions at work, drops those that wait."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._slow.close()
+        self._quick.close()
+        self._batches.close()
         self.served.close()
 
-    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
+
+class _Lane:
+    """A pool of threads with a bounded queue."""
+
+    def __init__(self, threads: int, waiting: int, name: str) -> None:
+        self._limit = threads + waiting
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._lock = threading.Lock()
+        self.pending = 0
+
+    def submit(self, work: Callable[[], Result]) -> Future[Result]:
         with self._lock:
-            if self._pending >= self._limit:
-                raise Problem(TOO_MANY_REQUESTS, f"{self._pending} questions are waiting already", headers={"Retry-After": "1"})
-            self._pending += 1
+            if self.pending >= self._limit:
+                raise Problem(TOO_MANY_REQUESTS, f"{self.pending} questions are waiting already", headers={"Retry-After": "1"})
+            self.pending += 1
         future = self._pool.submit(work)
         future.add_done_callback(self._done)
         return future
 
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
     def _done(self, _: Future[Result]) -> None:
         with self._lock:
-            self._pending -= 1
+            self.pending -= 1

@@ -26,7 +26,8 @@ def listen(settings: Settings) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise InputError(f"{place}: no such address ({error.strerror}); choose one of this machine with --host") from None
-    bound = socket.socket(family)
+    # asyncio sends small pieces at once only where the protocol is named; otherwise each answer waits 40 ms now and then
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

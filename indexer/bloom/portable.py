@@ -148,7 +148,7 @@ class PortableFilter:
             member=bool(long_enough),
             longest_run=max((run.reach for run in all_runs), default=0),
             coverage=round(covered / max(1, len(tokens)), 4),
-            spans=tuple(_extents(characters, edges, offset_unit)),
+            spans=tuple(extents(characters, edges, offset_unit)),
             false_positive_rate=answer_rate(values, windows, len(tokens), SPEC.exact, least, self.info.false_positive_rate),
             offset_unit=offset_unit,
             index=self.info.index,
@@ -234,8 +234,8 @@ def _parts(file: PageFile, info: FilterInfo) -> Iterator[Part]:
         yield PybloomSlices(file, first + pybloom.HEADER.size, shape.bits_per_slice, pybloom.indexer(shape))
 
 
-def _extents(text: str, edges: list[tuple[int, int]], unit: OffsetUnit) -> Iterator[Extent]:
-    """Ranges of characters as ranges in a unit; the edges ascend."""
+def extents(text: str, edges: list[tuple[int, int]], unit: OffsetUnit) -> Iterator[Extent]:
+    """Ranges of characters as ranges in a unit; the edges ascend and do not overlap."""
     if unit == "utf-32" or text.isascii():
         yield from (Extent(begin, end) for begin, end in edges)
         return

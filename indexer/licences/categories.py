@@ -9,6 +9,7 @@ Not here: names of licences in prose (`indexer.licences.names`), notice texts (`
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from itertools import islice, product
 from typing import Any
 
 from indexer.answers import LicenseType
@@ -17,6 +18,7 @@ from indexer.licences.names import find_licence, fold_later
 # most permissive first: a choice (OR) takes the first, a sum (AND) the last
 _RANK: tuple[LicenseType, ...] = ("permissive", "weak_copyleft", "copyleft", "other", "none")
 _CACHED = 1 << 16
+_MOST_CHOICES = 256
 _LONGEST = 1000  # characters; what is longer is a licence's text, not an expression
 # SPDX ids of old that are two things today
 _OLD_COMPOUNDS = {
@@ -72,6 +74,16 @@ def normalize(expression: str | None) -> str | None:
     return None if tree is None else _render(tree)
 
 
+@lru_cache(_CACHED)
+def alternatives(expression: str | None) -> tuple[tuple[str, ...], ...]:
+    """The choices an expression offers, each the licences (with exceptions) that then all hold; () where it does not parse.
+
+    "MIT AND (ISC OR GPL-2.0-only)" -> (("MIT", "ISC"), ("MIT", "GPL-2.0-only")). An unknown licence is NOASSERTION.
+    """
+    tree = _parse((expression or "").strip())
+    return () if tree is None else tuple(tuple(dict.fromkeys(choice)) for choice in _choices(tree))
+
+
 @cache
 def _licensing() -> Any:
     from license_expression import Licensing  # noqa: PLC0415 - 30 ms that a program without licences saves
@@ -103,6 +115,16 @@ def _leaves(tree: Any) -> list[Any]:
     if not getattr(tree, "args", ()):
         return [tree]
     return [leaf for argument in tree.args for leaf in _leaves(argument)]
+
+
+def _choices(tree: Any) -> list[tuple[str, ...]]:
+    arguments = getattr(tree, "args", ())
+    if not arguments:
+        return [(_render_leaf(tree) or "NOASSERTION",)]
+    parts = [_choices(argument) for argument in arguments]
+    if type(tree).__name__ == "OR":
+        return [choice for part in parts for choice in part]
+    return [tuple(name for choice in sums for name in choice) for sums in islice(product(*parts), _MOST_CHOICES)]
 
 
 def _id_of(symbol: Any) -> str | None:

@@ -99,7 +99,8 @@ def _field(name: str, description: str, required: bool, schema: dict[str, Any]) 
 def _body_schema(route: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     if "requestBody" not in route:
         return {}
-    reference = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    (content,) = route["requestBody"]["content"].values()
+    reference = content["schema"].get("x-line-schema", content["schema"])["$ref"]  # of a batch: the schema of one line
     schema: dict[str, Any] = schemas[reference.rpartition("/")[2]]
     return schema
 
@@ -114,7 +115,8 @@ class _Examples:
         body = _body_schema(route, self._schemas)
         if body:
             data = json.dumps(body["examples"][0]).replace("'", "'\\''")
-            return f"curl \"$SERVER{path}\" -H 'Content-Type: application/json' -d '{data}'"
+            (media_type,) = route["requestBody"]["content"]
+            return f"curl \"$SERVER{path}\" -H 'Content-Type: {media_type}' -d '{data}'"
         query = {}
         for parameter in route.get("parameters", ()):
             example = (parameter["schema"].get("examples") or [""])[0]

@@ -11,9 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
 from search_api import schemas
-from search_api.bodies import Answer, ApiRoute
+from search_api.bodies import ApiRoute
 from search_api.problems import INDEX_UNAVAILABLE, Problem
-from search_api.routes.v1 import Engine, problems
+from search_api.routes.engine import Engine, problems
+from search_api.sending import Answer
 
 router = APIRouter(route_class=ApiRoute, tags=["operations"])
 _EXAMPLE = "# HELP wherefrom_http_requests_total Requests answered.\n# TYPE wherefrom_http_requests_total counter\n"

@@ -5,31 +5,39 @@ Not here: the start page (`ui`), how pages are made (`search_api.pages.render`).
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from search_api.bodies import ApiRoute
 from search_api.pages import render
 from search_api.problems import BY_NAME, NOT_FOUND, TYPES, Problem
-from search_api.routes.v1 import DocumentId, Engine, problems
+from search_api.routes.corpus import DocumentId
+from search_api.routes.engine import Engine, problems
+from search_api.sending import compressed
+
+if TYPE_CHECKING:
+    from indexer.index import Index
 
 router = APIRouter(route_class=ApiRoute, default_response_class=HTMLResponse, tags=["pages"])
 _HTML: dict[int | str, dict[str, Any]] = {200: {"description": "A page", "content": {"text/html": {"example": "<!doctype html>"}}}}
 
 
 @router.get("/documents/{document_id:path}", responses={**_HTML, **problems(404, 429, 503, 504)})
-async def document_page(document_id: DocumentId, engine: Engine) -> HTMLResponse:
+async def document_page(document_id: DocumentId, request: Request, engine: Engine) -> Response:
     """One file of the corpus as a page: numbered lines, `#L10-L20` highlighted, provenance, licence, links."""
-    page = await engine.ask(lambda index: render.document_page(index.document(document_id)))
-    return HTMLResponse(page, headers=render.HEADERS)
+
+    def ask(index: Index) -> Response:
+        return compressed(HTMLResponse(render.document_page(index.document(document_id)), headers=render.HEADERS), request)
+
+    return await engine.ask(ask)
 
 
 @router.get("/docs", responses={**_HTML})
-async def docs(request: Request) -> HTMLResponse:
+async def docs(request: Request) -> Response:
     """Every route with its fields and an example to paste; needs nothing from another server."""
-    return HTMLResponse(render.docs_page(request.app.openapi()), headers=render.HEADERS)
+    return compressed(HTMLResponse(render.docs_page(request.app.openapi()), headers=render.HEADERS), request)
 
 
 @router.get("/problems", responses={**_HTML})

@@ -109,9 +109,9 @@ def index(location: str) -> Iterator[Index]:
 
 
 @contextmanager
-def _running(app: FastAPI) -> Iterator[str]:
+def _running(app: FastAPI, settings: Settings | None = None) -> Iterator[str]:
     """The app behind a real uvicorn on a free loopback port."""
-    running: uvicorn.Server = server(app, Settings(port=0), log_config=None)
+    running: uvicorn.Server = server(app, settings or Settings(port=0), log_config=None)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

@@ -11,17 +11,19 @@ import pytest
 from indexer import answers
 from indexer.answers import to_json
 from indexer.index import Index
-from search_api import schemas
+from search_api import corpus_schemas, questions, schemas
 
-MIRRORED = [
-    *("IndexInfo", "Partial", "Extent", "Membership", "Span", "Match", "Source", "Attribution"),
-    *("Document", "Snippet", "Hit", "FacetCount", "SearchPage", "Repository", "RepositoryPage"),
-]
+MIRRORED = {
+    **dict.fromkeys(("IndexInfo", "Partial", "Extent", "Membership", "Span", "Match", "Source", "Attribution"), schemas),
+    **dict.fromkeys(("Document", "Snippet", "Hit", "FacetCount", "SearchPage", "Repository", "RepositoryPage"), corpus_schemas),
+    **dict.fromkeys(("File", "FilePage", "Candidate", "Candidates"), corpus_schemas),
+    "Exclusion": questions,
+}
 
 
 @pytest.mark.parametrize("name", MIRRORED)
 def test_schema_has_the_fields_of_the_value_type_in_order(name: str) -> None:
-    value_type, model = getattr(answers, name), getattr(schemas, name)
+    value_type, model = getattr(answers, name), getattr(MIRRORED[name], name)
     assert list(model.model_fields) == [field.name for field in dataclasses.fields(value_type)]
 
 
@@ -68,7 +70,7 @@ def test_limit_and_kinds_reach_the_engine(http: httpx.Client, index: Index, func
 def test_search_by_get_and_post_agree_and_page(http: httpx.Client) -> None:
     first = http.get("/v1/search", params={"q": "parser", "limit": 3, "repository": "pypi/click"}).raise_for_status().json()
     assert first == http.post("/v1/search", json={"q": "parser", "limit": 3, "repository": "pypi/click"}).raise_for_status().json()
-    schemas.SearchPage.model_validate(first)
+    corpus_schemas.SearchPage.model_validate(first)
     assert len(first["hits"]) == 3 and {hit["repository"] for hit in first["hits"]} == {"pypi/click"}
     params = {"q": "parser", "limit": "3", "repository": "pypi/click", "cursor": first["cursor"]}
     second = http.get("/v1/search", params=params).raise_for_status().json()
@@ -81,12 +83,12 @@ def test_document_is_the_stored_file(http: httpx.Client, corpus, index: Index) -
     answer = http.get(f"/v1/documents/{document_id}").raise_for_status().json()
     assert answer == to_json(index.document(document_id))
     assert answer["content"] == corpus.contents["pypi/click", "click/parser.py"]
-    schemas.Document.model_validate(answer)
+    corpus_schemas.Document.model_validate(answer)
 
 
 def test_repositories_are_listed_by_owner_and_paged(http: httpx.Client) -> None:
     page = http.get("/v1/repositories", params={"limit": 2}).raise_for_status().json()
-    schemas.RepositoryPage.model_validate(page)
+    corpus_schemas.RepositoryPage.model_validate(page)
     rest = http.get("/v1/repositories", params={"limit": 100, "cursor": page["cursor"]}).raise_for_status().json()
     names = [each["repository"] for each in page["repositories"] + rest["repositories"]]
     assert names == sorted(names) and {"pypi/click", "pypi/httpx", "pypi/rich"} < set(names)

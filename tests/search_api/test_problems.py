@@ -211,13 +211,14 @@ def busy(app: FastAPI) -> Iterator[None]:
 def test_over_the_concurrency_bound_is_429_while_health_answers(index: Index, serve: Serve) -> None:
     with small_server(index, serve, concurrency=1, max_waiting=0) as (app, http):
         with busy(app):
-            response = http.post("/v1/membership", json={"text": "a"})
+            response = http.post("/v1/attribution", json={"text": "a"})
             check_problem(response, 429, "too-many-requests")
             assert int(response.headers["retry-after"]) >= 1
+            assert http.post("/v1/membership", json={"text": "a"}).status_code == 200, "nobody's check waits behind other questions"
             assert http.get("/healthz").status_code == 200
             assert http.get("/readyz").status_code == 200
             assert "wherefrom_engine_pending 1.0" in http.get("/metrics").text
-        assert http.post("/v1/membership", json={"text": "a"}).status_code == 200
+        assert http.post("/v1/attribution", json={"text": "a"}).status_code == 200
 
 
 def test_waiting_longer_than_the_limit_is_504_and_leaves_no_trace(index: Index, serve: Serve) -> None:
@@ -232,7 +233,7 @@ def test_waiting_longer_than_the_limit_is_504_and_leaves_no_trace(index: Index, 
 
             late = pool.submit(lambda: asyncio.run(app.state.workers.ask(hold)))
             assert begun.wait(30)
-            check_problem(http.post("/v1/membership", json={"text": "a"}), 504, "timed-out")
+            check_problem(http.post("/v1/attribution", json={"text": "a"}), 504, "timed-out")
             release.set()
             assert late.exception(30) is None or late.exception(30).status_code == 504
         assert http.post("/v1/membership", json={"text": "a"}).status_code == 200

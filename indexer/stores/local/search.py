@@ -32,7 +32,7 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
     if any(files.text is None for files in snapshot.manifest.segments):
         raise InputError(f"{snapshot.folder}: this index was built without full text; rebuild it with wherefrom index to search it")
     tree = parse(query)
-    begin = _offset_of(cursor, snapshot, query)
+    begin = offset_of(cursor, snapshot, query)
     filters = {name: [value] for name, value in given.items() if value}
     found = [text.search(tree, limit=begin + MOST_READ, filters=filters, facets=FACETS) for text in snapshot.texts]
     ranked = sorted(
@@ -53,7 +53,7 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
         total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (has_literals(tree) and total > 0),
         hits=tuple(hits),
         facets=_facets(found),
-        cursor=_cursor(begin + read, snapshot, query) if more else None,
+        cursor=cursor_at(begin + read, snapshot, query) if more else None,
         hint=None,
         attribution=None,
         partial=Partial(("literals",)) if more and len(hits) < limit else None,
@@ -108,24 +108,25 @@ def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: s
     if owner is not None:
         table = table.filter(pc.equal(pc.utf8_lower(table["owner"]), owner.lower()))
     table = table.sort_by("repository")
-    begin = _offset_of(cursor, snapshot, owner or "")
+    begin = offset_of(cursor, snapshot, owner or "")
     rows = table.slice(begin, limit).to_pylist()
     return RepositoryPage(
         repositories=tuple(
             Repository(**(row | {"licenses": tuple(row["licenses"] or ()), "license_type": row["license_type"] or "none"})) for row in rows
         ),
         total=table.num_rows,
-        cursor=_cursor(begin + limit, snapshot, owner or "") if begin + limit < table.num_rows else None,
+        cursor=cursor_at(begin + limit, snapshot, owner or "") if begin + limit < table.num_rows else None,
         index=snapshot.manifest.info,
     )
 
 
-def _cursor(offset: int, snapshot: Snapshot, question: str) -> str:
+def cursor_at(offset: int, snapshot: Snapshot, question: str) -> str:
+    """What asks for the page of a question that begins there."""
     value = json.dumps([offset, snapshot.manifest.info.generation, question])
     return base64.urlsafe_b64encode(value.encode()).decode()
 
 
-def _offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
+def offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
     """Where a page begins. Raises InputError for a cursor of another question or generation."""
     if cursor is None:
         return 0

@@ -1,0 +1,181 @@
+"""How is a running server asked from an event loop? `AsyncClient` has the methods of `Client`, to be awaited.
+
+    async with await AsyncClient.open("https://wherefrom.example") as index:
+        print((await index.attribute(text)).sources)
+
+Imports the standard library, httpx and the value types only.
+
+Not here: what is sent (`search_api.exchange`), the same for threads (`search_api.client`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+
+from indexer.answers import (
+    Attribution,
+    Candidates,
+    Document,
+    Exclusion,
+    FilePage,
+    IndexInfo,
+    Membership,
+    OffsetUnit,
+    RepositoryPage,
+    SearchPage,
+    SpanKind,
+)
+from indexer.errors import WherefromError
+from search_api import exchange
+from search_api.batch_exchange import batches
+from search_api.exchange import Exchange, Retries
+
+Value = TypeVar("Value")
+
+
+class AsyncClient:
+    """One server, opened; an asynchronous context manager, usable from many tasks of one event loop."""
+
+    def __init__(self, http: httpx.AsyncClient, location: str, retries: Retries) -> None:
+        self._http = http
+        self.location = location
+        self._retries = retries
+        self._info: IndexInfo | None = None
+
+    @classmethod
+    async def open(
+        cls, url: str, *, key: str | None = None, timeout_s: float = 60.0, retries: int = 3, backoff_s: float = 0.25
+    ) -> AsyncClient:
+        """Reads /v1/index of the server. Raises BackendUnavailable where there is none, InputError where the URL is not one."""
+        location = url.rstrip("/")
+        try:
+            http = httpx.AsyncClient(**exchange.http_options(location, timeout_s, key))
+        except httpx.InvalidURL as error:
+            raise exchange.bad_url(url, error) from None
+        client = cls(http, location, Retries(retries, backoff_s))
+        try:
+            await client.refresh()
+        except WherefromError:
+            await client.close()
+            raise
+        return client
+
+    @property
+    def info(self) -> IndexInfo:
+        """The index behind the server, as it was when opened or last refreshed."""
+        assert self._info is not None
+        return self._info
+
+    async def refresh(self) -> None:
+        """Asks for `info` again; the server follows new generations by itself."""
+        self._info = await self._ask(exchange.info())
+
+    async def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
+        """Is this text in the corpus? Bytes that are not UTF-8 are read as Latin-1."""
+        return await self._ask(exchange.membership(text, offset_unit, min_tokens))
+
+    async def attribute(
+        self,
+        text: str | bytes,
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        exclude: Sequence[Exclusion] = (),
+        timeout_ms: int | None = None,
+    ) -> Attribution:
+        """Where does this text come from? Bytes that are not UTF-8 are read as Latin-1."""
+        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, exclude, timeout_ms)
+        return await self._ask(exchange.attribution(text, options))
+
+    async def membership_many(
+        self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
+    ) -> list[Membership]:
+        """One answer a text, in order, by a few requests. Raises the error of the first text that has one."""
+        options = {"offset_unit": offset_unit, "min_tokens": min_tokens}
+        return await self._ask_many(Membership, "/v1/membership/batch", texts, options)
+
+    async def attribute_many(
+        self,
+        texts: Iterable[str | bytes],
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        exclude: Sequence[Exclusion] = (),
+        timeout_ms: int | None = None,
+    ) -> list[Attribution]:
+        """One answer a text, in order, by a few requests. Raises the error of the first text that has one."""
+        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, exclude, timeout_ms)
+        return await self._ask_many(Attribution, "/v1/attribution/batch", texts, options)
+
+    async def candidates(self, fingerprints: Sequence[int], *, limit: int = 20) -> Candidates:
+        """Files that hold some fingerprints of the exact channel; `search_api.private` asks so, and verifies."""
+        return await self._ask(exchange.candidates(fingerprints, limit, self.info.spec))
+
+    async def search(
+        self,
+        query: str,
+        *,
+        language: str | None = None,
+        license: str | None = None,  # noqa: A002 - the name in the HTTP body
+        repository: str | None = None,
+        owner: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """One page of a full-text search. Raises QueryError."""
+        filters = {"language": language, "license": license, "repository": repository, "owner": owner}
+        return await self._ask(exchange.search(query, filters, limit, cursor))
+
+    async def document(self, document_id: str) -> Document:
+        """A document with its content. Raises DocumentNotFound."""
+        return await self._ask(exchange.document(document_id))
+
+    async def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
+        """Repositories of an owner, or all, in alphabetical order."""
+        return await self._ask(exchange.repositories(owner, limit, cursor))
+
+    async def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
+        """The files of one repository, without contents."""
+        return await self._ask(exchange.files(repository, limit, cursor))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def _ask_many(self, kind: type[Value], path: str, texts: Iterable[str | bytes], options: dict[str, Any]) -> list[Value]:
+        return [answer for batch in batches(kind, path, texts, options, self.location) for answer in await self._ask(batch)]
+
+    async def _ask(self, asked: Exchange[Value]) -> Value:
+        """The answer; asked again, later and later, where the server is busy, unready or hung up."""
+        request = exchange.request_of(self._http, asked)
+        attempt = 0
+        while True:
+            response, error = None, None
+            try:
+                response = await self._http.send(request)
+            except httpx.RemoteProtocolError as hung_up:
+                error = hung_up
+            except (httpx.HTTPError, httpx.InvalidURL) as failed:
+                raise exchange.failure_of(failed, self.location) from None
+            wait_s = self._retries.wait_s(attempt, response)
+            if wait_s is None and error is not None:
+                raise exchange.failure_of(error, self.location)
+            if wait_s is None and response is not None:
+                return exchange.value_of(asked, response, self.location)
+            await asyncio.sleep(wait_s or 0.0)
+            attempt += 1

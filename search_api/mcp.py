@@ -1,0 +1,109 @@
+"""How do coding agents ask? Tools of the Model Context Protocol over an index or a running server.
+
+Each tool gives the same answer as the route of that name, as structured content with a schema. Text that an agent sends is written
+to no log, and neither is an error's message, which may quote it.
+
+Not here: the command (`search_api.tools_cli`), what the answers mean (`search_api.schemas`), the audit of files (`search_api.audit`).
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import BaseModel, Field
+
+from indexer.answers import SpanKind, to_json
+from indexer.errors import WherefromError
+from search_api.corpus_schemas import Document, SearchPage
+from search_api.schemas import Attribution, Membership
+from wherefrom import __version__
+
+if TYPE_CHECKING:
+    from indexer.index import Index
+    from search_api.client import Client
+
+Model = TypeVar("Model", bound=BaseModel)
+TIMEOUT_MS = 30_000
+_log = logging.getLogger("wherefrom.mcp")
+_READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+_INSTRUCTIONS = (
+    "Wherefrom says where code comes from. After writing or pasting a substantial piece of code, call trace_code with it: each span it "
+    "reports was compared with the stored source. A significant span with few files is a copy that needs its licence's attribution; "
+    "`notice` is the text to keep. Only status `none` means that nothing was found; `partial` and `too_short` do not."
+)
+Code = Annotated[str, Field(description="The code asked about, as it is.")]
+
+
+def make_server(index: Index | Client) -> MCPServer[Any]:
+    """The server over an open index, which stays the caller's."""
+    server: MCPServer[Any] = MCPServer("wherefrom", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING")
+    answer = _Answering(index)
+    for tool in (_check_membership(answer), _trace_code(answer), _search_code(answer), _get_document(answer)):
+        server.add_tool(tool, annotations=_READS)
+    return server
+
+
+class _Answering:
+    """Asks the index; whatever goes wrong becomes a sentence for the agent."""
+
+    def __init__(self, index: Index | Client) -> None:
+        self._index = index
+
+    def __call__(self, model: type[Model], question: Callable[[Index | Client], Any]) -> Model:
+        try:
+            return model.model_validate(to_json(question(self._index)))
+        except WherefromError as error:
+            raise ToolError(str(error)) from None
+        except Exception as error:
+            frames = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+            _log.error("fault in a tool: %s%s", type(error).__name__, frames)
+            raise ToolError(f"the server failed ({type(error).__name__}); its log has the place") from None
+
+
+def _check_membership(answer: _Answering) -> Callable[..., Membership]:
+    def check_membership(
+        text: Code,
+        min_tokens: Annotated[int | None, Field(ge=1, description="How many tokens in a row make a member.")] = None,
+    ) -> Membership:
+        """Is this code in the corpus? Answered in milliseconds by a filter; says where in the text, not where it comes from."""
+        return answer(Membership, lambda index: index.membership(text, min_tokens=min_tokens))
+
+    return check_membership
+
+
+def _trace_code(answer: _Answering) -> Callable[..., Attribution]:
+    def trace_code(
+        text: Code,
+        limit: Annotated[int, Field(ge=1, le=100, description="Largest number of sources.")] = 5,
+        kinds: Annotated[list[SpanKind] | None, Field(min_length=1, description="`exact`, `renamed` or both.")] = None,
+    ) -> Attribution:
+        """Where does this code come from? Verified spans, ranked sources with pinned links and licences, and a notice to keep."""
+        return answer(Attribution, lambda index: index.attribute(text, limit=limit, kinds=kinds, timeout_ms=TIMEOUT_MS))
+
+    return trace_code
+
+
+def _search_code(answer: _Answering) -> Callable[..., SearchPage]:
+    def search_code(
+        query: Annotated[str, Field(description='Words, "literal text", prefix*, -exclusion; language: license: repository: owner: path:')],
+        limit: Annotated[int, Field(ge=1, le=100, description="Hits to give.")] = 10,
+        cursor: Annotated[str | None, Field(description="`cursor` of the page before.")] = None,
+    ) -> SearchPage:
+        """Full-text search over the corpus: files with the lines that match."""
+        return answer(SearchPage, lambda index: index.search(query, limit=limit, cursor=cursor))
+
+    return search_code
+
+
+def _get_document(answer: _Answering) -> Callable[..., Document]:
+    def get_document(document_id: Annotated[str, Field(description="Id of a document, as the other tools give it.")]) -> Document:
+        """One file of the corpus, with its provenance and licence."""
+        return answer(Document, lambda index: index.document(document_id))
+
+    return get_document
