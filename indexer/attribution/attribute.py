@@ -22,12 +22,14 @@ from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 MOST_VERIFIED = 24  # candidates, by score
-MOST_EQUALS = 64  # candidates as good as the best, while ends of held fingerprints are open
+MOST_EQUALS = 32  # candidates, while others as good as the best may hold more about a held fingerprint
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
-SHORT = 64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at as far as MOST_FURTHER
-MOST_TOKENS = 1 << 18  # of documents read whole for further places of a fingerprint
+SHORT = (
+    64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER, as where an end is open
+)
+MOST_TOKENS = 1 << 15  # of documents read whole for further places of a fingerprint
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 
@@ -54,6 +56,7 @@ class _Search:
     deadline: float
     found: list[Found] = field(default_factory=list)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
+    chains: set[tuple[int, int, int, int]] = field(default_factory=set)
     limits: list[str] = field(default_factory=list)
 
     def verify(self, candidates: Candidates, i: int, *, whole: bool = False) -> bool:
@@ -65,7 +68,11 @@ class _Search:
             return False
         self.seen.add(place)
         chains = self.comparer.compare(segment, doc, begin, end)
-        self.found += [Found(segment, doc, chain) for chain in chains]
+        for chain in chains:
+            stands_at = (place[0], doc, chain.rows[0, 0], chain.compared.region.first_token + int(chain.rows[0, 2]))
+            if stands_at not in self.chains:  # candidates of one document may overlap
+                self.chains.add(stands_at)
+                self.found.append(Found(segment, doc, chain))
         return bool(chains)
 
     def late(self) -> bool:
@@ -75,10 +82,10 @@ class _Search:
         self.limits.append("timeout_ms")
         return True
 
-    def ends_open(self) -> bool:
-        """Whether exact runs leave some window open of a fingerprint that the index holds."""
-        exact = self.query.exact
-        return bool(kernels.ends_open(exact.windows, self.finder.counts, self.comparer.covered_exactly, SPEC.exact.guarantee))
+    def ends_open(self) -> int:
+        """Whether exact runs leave some window open of a fingerprint that the index holds: 2 for one at an end of the text, else 1."""
+        windows, covered = self.query.exact.windows, self.comparer.covered_exactly
+        return int(kernels.ends_open(windows, self.finder.counts, covered, SPEC.exact.guarantee))
 
     def uncovered(self) -> NDArray[np.bool_]:
         """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
@@ -100,8 +107,6 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
         _verify_best(search, candidates)
         _verify_other_places(search, candidates)
         _verify_uncovered(search, candidates)
-    if search.comparer.cut:
-        search.limits.append("runs")
     if not search.found:
         return answer("partial" if search.limits else "none", query, ask.offset_unit, info, limits=search.limits)
     spans, sources = Report(segments, query, weights, finder, least).make(search.found, ask.limit, ask.offset_unit)
@@ -114,12 +119,12 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
     n_tokens, more = len(search.query), _more(search)
-    most = more + (MOST_VERIFIED + MOST_FURTHER if n_tokens <= SHORT else MOST_EQUALS)
+    most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
     for i, score in enumerate(candidates.scores[:most].tolist()):
         if score < WORTH * candidates.scores[0] or search.late():
             return
-        if i >= MOST_VERIFIED + more and not search.ends_open():
+        if i >= MOST_VERIFIED + more and search.ends_open() < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         if beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more):
@@ -152,6 +157,8 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
         _verify_open(search, search.finder.read_on(unread), is_open, budget)
     if (is_open & search.finder.cut).any():
         search.limits.append("postings")
+    if search.comparer.cut and is_open.any():
+        search.limits.append("runs")
 
 
 def _verify_open(search: _Search, candidates: Candidates, is_open: NDArray[np.bool_], budget: int) -> int:

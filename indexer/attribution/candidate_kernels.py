@@ -225,16 +225,16 @@ def compiled(stamp):
         page or -1). At most `bound` postings of the first are read, and longer lists not at all."""
         assert stamp >= 0
         docs, capped, none = np.empty(0, np.int64), False, np.empty(0, np.int64)
-        words, base = file[0], documents[0] >> 3
+        words, base, none_yet = file[0], documents[0] >> 3, np.int64(0)  # a literal 0 would be a type of its own, compiled once more
         for i in range(len(keys)):
             if counts[i] > bound and i > 0:
                 continue  # it cannot narrow what rarer ones left
             room = counts[i] if len(removed) else min(bound, counts[i])
             positions, flags = np.empty(room, np.uint64), np.empty(room, np.uint8)
-            n, whole, bad = read_list(file, parts, payloads[i], keys[i], False, room, positions, flags, 0)
+            n, whole, bad = read_list(file, parts, payloads[i], keys[i], np.int64(0), room, positions, flags, none_yet)
             if bad < 0 and i == 0:
                 if len(removed):
-                    n, bad = drop_removed(file, documents, removed, positions, flags, 0, n)
+                    n, bad = drop_removed(file, documents, removed, positions, flags, none_yet, n)
                 capped, n = not whole or n > bound, min(n, bound)
                 docs = np.empty(n, np.int64)
                 if bad < 0:
@@ -269,7 +269,7 @@ def compiled(stamp):
         positions, flags, prints = np.empty(64, np.uint64), np.empty(64, np.uint8), np.empty(64, np.int64)
         none = np.empty(0, np.int64)
         nothing = (none, none, none, np.empty(0, np.float64), np.empty(0, np.bool_), none, none, none)
-        n, looked_at = 0, 0
+        n, looked_at = np.int64(0), 0
         for rank in range(len(wanted)):
             w = wanted[rank]
             if rank >= always and (looked_at >= most_looked_at or n >= most_taken):
@@ -280,7 +280,9 @@ def compiled(stamp):
             if n + room > len(positions):
                 positions, flags, prints = grown(positions, n, room), grown(flags, n, room), grown(prints, n, room)
             begin = n
-            n, whole, bad = read_list(file, parts[0] if w < n_exact else parts[1], payloads[w], keys[w], True, room, positions, flags, n)
+            n, whole, bad = read_list(
+                file, parts[0] if w < n_exact else parts[1], payloads[w], keys[w], np.int64(1), room, positions, flags, n
+            )
             if bad < 0 and len(removed):
                 live, bad = drop_removed(file, documents, removed, positions, flags, begin, n)
                 dead[w] = n - live
@@ -291,7 +293,7 @@ def compiled(stamp):
             if not whole:
                 cut[w] = True
             prints[begin:n] = w
-        order = order_of(positions[:n])
+        order = order_of(positions[:n].astype(np.int64))
         positions, flags, prints = positions[:n][order], flags[:n][order], prints[:n][order]
         docs, diagonals = np.empty(n, np.int64), np.empty(n, np.int64)
         bad = find_documents(file, documents, positions, docs)
@@ -299,12 +301,11 @@ def compiled(stamp):
             return bad, nothing
         for i in range(n):
             diagonals[i] = np.int64(positions[i]) - tokens[prints[i]]
-        begin = 0
+        same = 0
         for i in range(1, n + 1):  # documents ascend with the positions; within each, sort by diagonal
-            if i == n or docs[i] != docs[begin]:
-                if i - begin > 1:
-                    sort_by_first(diagonals[begin:i], prints[begin:i], flags[begin:i])
-                begin = i
+            if i == n or docs[i] != docs[same]:
+                sort_by_first(diagonals[same:i], prints[same:i], flags[same:i])
+                same = i
         begins, ends, scores = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.float64)
         groups = cluster(docs, diagonals, prints, flags, first, weights, tolerance, begins, ends, scores)
         order = order_of(-scores[:groups])

@@ -71,9 +71,13 @@ def compiled(stamp):
     """The kernels that call those of other files."""
 
     @njit(cache=True, nogil=True)
-    def read_stream(codes, k, window, reach, renamed):
-        """K-grams and fingerprints of a stream: (grams, heads, following, keys, positions, windows, first of each value)."""
+    def read_stream(codes, shape):
+        """K-grams and fingerprints of a stream: (grams, heads, following, keys, positions, windows, first of each value).
+
+        shape: (k, window, reach, whether it is the renamed one).
+        """
         assert stamp >= 0
+        k, window, reach, renamed = shape
         grams = np.empty(max(0, len(codes) - k + 1), np.uint64)
         n_grams = kgram_hashes(codes, 0, len(codes), k, renamed, grams)
         positions, windows = np.empty(n_grams, np.int64), np.empty(n_grams, np.int64)
@@ -90,8 +94,8 @@ def compiled(stamp):
 
     @njit(cache=True, nogil=True)
     def read(data, classes, keywords, exact, renamed):
-        """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream) of one text; `exact` and `renamed` are
-        (k, window, reach)."""
+        """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream) of one text; `exact` and `renamed` say
+        what read_stream takes."""
         assert stamp >= 0
         room = len(data)
         offsets, token_offsets, code_offsets = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -101,8 +105,8 @@ def compiled(stamp):
         codes, tokens = np.empty(n, np.uint64), np.empty(n, np.int32)
         m = rename(data, offsets, keywords, starts, ends, hashes, token_offsets, codes, tokens, code_offsets)
         hashes, codes = hashes[:n], codes[:m]
-        plain = read_stream(hashes, exact[0], exact[1], exact[2], False)
-        shape = read_stream(codes, renamed[0], renamed[1], renamed[2], True)
+        plain = read_stream(hashes, exact)
+        shape = read_stream(codes, renamed)
         return starts[:n], ends[:n], hashes, freshness(hashes), codes, tokens[:m], plain, shape
 
     return read_stream, read

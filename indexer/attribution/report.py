@@ -13,12 +13,12 @@ from indexer.attribution.frequency import Frequency
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch, Weights
-from indexer.attribution.sources import Found, names_of, ranked, source_of
+from indexer.attribution.sources import Found, in_source, names_of, ranked, source_of
 from indexer.attribution.verify import Run
 from indexer.licences.notice import notice
 from indexer.segment.segment import Segment
 
-MOST_COPIES = 10  # listed under a source; `copies_total` counts them all
+MOST_COPIES = 32  # listed under the sources of one answer, the best first; `copies_total` counts them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class Report:
         groups = ranked(found)
         stretches = disjoint([group[0] for group in groups])
         often = [frequency.count(self.segments, self.query, self.finder, stretch) for stretch in stretches]
-        sources = [self._source(group, stretches, often) for group in groups[:limit]]
+        sources, left = [], MOST_COPIES
+        for group in groups[:limit]:
+            sources.append(self._source(group, left, stretches, often))
+            left -= len(sources[-1].copies)
         offsets = Offsets.of(self.query.data, unit)
         holders: dict[int, list[int]] = {}
         for s, source in enumerate(sources):
@@ -69,10 +72,10 @@ class Report:
             sources=tuple(mine),
         )
 
-    def _source(self, group: list[Found], stretches: list[Stretch], often: list[Frequency | None]) -> Source:
+    def _source(self, group: list[Found], most: int, stretches: list[Stretch], often: list[Frequency | None]) -> Source:
         leader, *rest = group
         matches = self._matches(leader, stretches)
-        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:MOST_COPIES]]
+        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:most]]
         others = [known.files - 1 for match in matches if (known := often[match.span])]
         return source_of(leader, leader.segment.row(leader.doc), matches, copies, max(len(rest), min(others, default=0)))
 
@@ -87,16 +90,9 @@ class Report:
                     break
                 low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
                 names = names_of(self.query, found.chain.compared, run, low, high)
-                start_line, end_line = found.chain.compared.lines(*_in_source(run, low, high))
+                start_line, end_line = found.chain.compared.lines(*in_source(self.query, found.chain.compared, run, low, high))
                 matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
         return tuple(matches)
-
-
-def _in_source(run: Run, low: int, high: int) -> tuple[int, int]:
-    """The source's tokens for tokens [low, high) of the text, within one run; in a renamed one literals may differ in length."""
-    begin = min(run.other + low - run.begin, run.other_end - 1)
-    end = run.other_end if high == run.end else min(run.other + high - run.begin, run.other_end)
-    return begin, max(begin + 1, end)
 
 
 def disjoint(leaders: Sequence[Found]) -> list[Stretch]:

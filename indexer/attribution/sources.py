@@ -69,6 +69,17 @@ def _same_stretch(a: Found, b: Found) -> bool:
     return shared >= SAME_STRETCH * (a.tokens + b.tokens - shared)
 
 
+def in_source(query: Query, compared: Compared, run: Run, low: int, high: int) -> tuple[int, int]:
+    """The region's tokens at which tokens [low, high) of a run stand; of a renamed one whole elements, whose literals may differ in
+    length."""
+    if run.kind == "exact":
+        return run.other + low - run.begin, run.other + high - run.begin
+    first = int(query.code_tokens.searchsorted(run.begin)) - int(compared.code_tokens.searchsorted(run.other))
+    begin = int(query.code_tokens.searchsorted(low, "right")) - 1 - first
+    end = int(query.code_tokens.searchsorted(high)) - first
+    return int(compared.code_tokens[begin]), int(compared.code_tokens[end]) if end < len(compared.code_tokens) else len(compared.starts)
+
+
 def names_of(query: Query, compared: Compared, run: Run, low: int, high: int) -> dict[str, str] | None:
     """The source's identifiers -> the text's in tokens [low, high) of a renamed run; only those that differ."""
     if run.kind != "renamed":

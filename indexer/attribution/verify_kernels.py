@@ -17,6 +17,8 @@ BEGIN, END, OTHER, OTHER_END, RENAMED, RECURRING, BLANK_BEGIN, BLANK_END = range
 COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
 SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE = range(2, 10)
+MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
+RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
 
 
@@ -24,14 +26,15 @@ GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
 def find_exact(a_codes, a_grams, heads, following, b_codes, b_grams, most, out):
     """Every maximal run of equal codes that holds a k-gram, as rows (begin in a, begin in b, length). Returns how many there are.
 
-    `most`: places in a of one k-gram of b that are tried. What does not fit into `out` is counted, not written.
+    `most`: places in a of one k-gram of b that are tried; MOST_LOOKED_AT are looked at. It ends when `out` is full, with one more.
     """
     mask = np.uint64(len(heads) - 1)
     covered = np.zeros(len(a_codes) + len(b_codes) + 1, np.int64)  # how far each diagonal has been matched
     n = 0
     for j in range(len(b_grams)):
-        i, tried = heads[b_grams[j] & mask], 0
-        while i >= 0 and tried < most:
+        i, tried, looked_at = heads[b_grams[j] & mask], 0, 0
+        while i >= 0 and tried < most and looked_at < MOST_LOOKED_AT:
+            looked_at += 1
             diagonal = j - i + len(a_codes)
             if covered[diagonal] <= j and a_grams[i] == b_grams[j]:
                 tried += 1
@@ -41,8 +44,9 @@ def find_exact(a_codes, a_grams, heads, following, b_codes, b_grams, most, out):
                 while back < min(i, j) and a_codes[i - back - 1] == b_codes[j - back - 1]:
                     back += 1
                 covered[diagonal] = j + length + 1
-                if n < len(out):
-                    out[n, 0], out[n, 1], out[n, 2] = i - back, j - back, length + back
+                if n == len(out):
+                    return n + 1
+                out[n, 0], out[n, 1], out[n, 2] = i - back, j - back, length + back
                 n += 1
             i = following[i]
     return n
@@ -77,14 +81,15 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
 
     Rows are (begin in a, begin in b, length, how many identifiers have another name). `tables` uint64 (4, power of two above twice
     the longest run), `stamps` int64 (2, the same) are told apart by `last_stamp` (1,), which goes on from call to call. Returns how
-    many runs there are; what does not fit into `out` is counted, not written.
+    many runs there are; it ends as find_exact does.
     """
     mask = np.uint64(len(heads) - 1)
     covered = np.zeros(len(a_codes) + len(b_codes) + 1, np.int64)
     n = 0
     for j in range(len(b_grams)):
-        i, tried = heads[b_grams[j] & mask], 0
-        while i >= 0 and tried < most:
+        i, tried, looked_at = heads[b_grams[j] & mask], 0, 0
+        while i >= 0 and tried < most and looked_at < MOST_LOOKED_AT:
+            looked_at += 1
             diagonal = j - i + len(a_codes)
             if covered[diagonal] <= j and a_grams[i] == b_grams[j]:
                 tried += 1
@@ -101,11 +106,12 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
                         begin += 1
                 covered[diagonal] = j + end
                 if end >= k:
-                    if n < len(out):
-                        changed = 0
-                        for t in range(i - begin, i + end):
-                            changed += a_codes[t] != b_codes[t - i + j]
-                        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = i - begin, j - begin, begin + end, changed
+                    if n == len(out):
+                        return n + 1
+                    changed = 0
+                    for t in range(i - begin, i + end):
+                        changed += a_codes[t] != b_codes[t - i + j]
+                    out[n, 0], out[n, 1], out[n, 2], out[n, 3] = i - begin, j - begin, begin + end, changed
                     n += 1
             i = following[i]
     return n
@@ -202,7 +208,7 @@ def settle(exact, renamed, suffices, suffices_renamed):
     """Exact runs and renamed ones, as one array. A renamed run takes the exact ones inside it in when a changed name recurs in it or
     when they explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone."""
     taken = np.zeros(len(exact), np.bool_)
-    by_begin = order_of(exact[:, BEGIN])
+    by_begin = order_of(exact[:, BEGIN].copy())
     parts = np.empty((len(renamed) * (len(exact) + 1) + 1, COLUMNS), np.int64)
     n_parts = 0
     for r in range(len(renamed)):
@@ -250,7 +256,9 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
         if not left[i]:
             continue
         a = runs[i]
-        previous[i], totals[i] = -1, a[END] - a[BEGIN]
+        length = a[END] - a[BEGIN]
+        weight = RENAMED_WEIGHT * length if a[RENAMED] else 1.0 * length
+        previous[i], totals[i] = -1, weight
         for j in range(i):
             if not left[j]:
                 continue
@@ -258,9 +266,8 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
             if b[BEGIN] < a[BEGIN] and b[OTHER] < a[OTHER] and b[END] < a[END] and b[OTHER_END] < a[OTHER_END]:
                 overlap = max(0, b[END] - a[BEGIN], b[OTHER_END] - a[OTHER])
                 gap = max(0, a[BEGIN] - b[END], plain[a[OTHER]] - plain[b[OTHER_END]])
-                length = a[END] - a[BEGIN]
                 if gap <= longest_gap and overlap < length:
-                    total = totals[j] + length * (1.0 - overlap / length) - GAP_COST * gap
+                    total = totals[j] + weight * (1.0 - overlap / length) - GAP_COST * gap
                     if total > totals[i]:
                         previous[i], totals[i] = j, total
         if best < 0 or totals[i] > totals[best]:
@@ -269,20 +276,61 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
 
 
 @njit(cache=True, nogil=True)
-def trim(chain, k):
+def first_from(values, least):
+    """The index of the first of ascending values that is not below `least`; their number for none."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def cut_begin(run, n, tokens, other_tokens):
+    """Takes at least n tokens from the begin of a run, in both texts; of a renamed one whole elements of the streams, whose literals
+    may differ in length. `tokens`, `other_tokens`: where the elements begin. It may be empty then."""
+    if not run[RENAMED]:
+        run[BEGIN] += n
+        run[OTHER] += n
+        return
+    a, b = first_from(tokens, run[BEGIN]), first_from(other_tokens, run[OTHER])
+    while a < len(tokens) and b < len(other_tokens) and (tokens[a] < run[BEGIN] + n or other_tokens[b] < run[OTHER] + n):
+        a, b = a + 1, b + 1
+    run[BEGIN] = tokens[a] if a < len(tokens) else run[END]
+    run[OTHER] = other_tokens[b] if b < len(other_tokens) else run[OTHER_END]
+
+
+@njit(cache=True, nogil=True)
+def cut_end(run, n, tokens, other_tokens):
+    """The same at the end of a run."""
+    if not run[RENAMED]:
+        run[END] -= n
+        run[OTHER_END] -= n
+        return
+    a, b = first_from(tokens, run[BEGIN]), first_from(other_tokens, run[OTHER])
+    end, other_end = run[BEGIN], run[OTHER]
+    while a < len(tokens) and b < len(other_tokens) and tokens[a] <= run[END] - n and other_tokens[b] <= run[OTHER_END] - n:
+        end, other_end = tokens[a], other_tokens[b]
+        a, b = a + 1, b + 1
+    run[END], run[OTHER_END] = end, other_end
+
+
+@njit(cache=True, nogil=True)
+def trim(chain, k, tokens, other_tokens):
     """Cuts overlaps of neighbours from the shorter one, drops fragments below k tokens; in place, returns how many runs are left."""
     for r in range(1, len(chain)):
         before, run = chain[r - 1], chain[r]
         overlap = max(0, before[END] - run[BEGIN], before[OTHER_END] - run[OTHER])
         if overlap and run[END] - run[BEGIN] >= before[END] - before[BEGIN]:
-            before[END] -= overlap
-            before[OTHER_END] -= overlap
+            cut_end(before, overlap, tokens, other_tokens)
         elif overlap:
-            run[BEGIN] += overlap
-            run[OTHER] += overlap
+            cut_begin(run, overlap, tokens, other_tokens)
     n = 0
     for r in range(len(chain)):
-        if chain[r, END] - chain[r, BEGIN] >= k:
+        if chain[r, END] - chain[r, BEGIN] >= k and chain[r, OTHER_END] > chain[r, OTHER]:
             n = copy_row(chain, n, chain, r)
     return n
 
@@ -297,15 +345,17 @@ def is_loose(end, inner, before, after, plain, rules):
 
 
 @njit(cache=True, nogil=True)
-def chain_up(runs, plain, rules):
+def chain_up(runs, plain, rules, elements, other_elements):
     """Runs grouped into chains that advance in both texts, heaviest first; a chain has at least `rules[SUFFICES]` tokens in all.
 
     Overlapping runs of a chain are cut at the seam. A run is in one chain only; what lies within a chain's hull in both texts is left
-    out. Returns (runs, ends): the runs of chain c are runs[ends[c - 1] : ends[c]].
+    out. `elements`, `other_elements`: the tokens at which those of both renamed streams begin.
+
+    Returns (runs, ends): the runs of chain c are runs[ends[c - 1] : ends[c]].
     """
     runs = rows_in(runs, longest_first(runs[:, END] - runs[:, BEGIN], rules[MOST_CHAINED]))
-    runs = rows_in(runs, order_of(runs[:, OTHER]))
-    runs = rows_in(runs, order_of(runs[:, BEGIN]))
+    runs = rows_in(runs, order_of(runs[:, OTHER].copy()))
+    runs = rows_in(runs, order_of(runs[:, BEGIN].copy()))
     left = np.ones(len(runs), np.bool_)
     previous, totals = np.empty(len(runs), np.int64), np.empty(len(runs), np.float64)
     out, ends = np.empty((len(runs), COLUMNS), np.int64), np.empty(rules[MOST_CHAINS], np.int64)
@@ -327,7 +377,7 @@ def chain_up(runs, plain, rules):
             beside = runs[i, BEGIN] >= end or runs[i, END] <= begin or runs[i, OTHER] >= other_end or runs[i, OTHER_END] <= other
             left[i] &= beside
         chain = out[n : n + members]
-        low, high = 0, trim(chain, rules[K_EXACT])
+        low, high = 0, trim(chain, rules[K_EXACT], elements, other_elements)
         while high - low > 1 and is_loose(chain[low], chain[low + 1], chain[low], chain[low + 1], plain, rules):
             low += 1
         while high - low > 1 and is_loose(chain[high - 1], chain[high - 2], chain[high - 2], chain[high - 1], plain, rules):
@@ -384,10 +434,13 @@ def count_true(flags):
 
 @njit(cache=True, nogil=True)
 def ends_open(windows, counts, covered, guarantee):
-    """Whether a token is not covered in some window of a fingerprint that is held. `windows` of the exact channel, whose `counts` come
-    first: a shared run of `guarantee` tokens that holds fingerprint p begins in windows[p] to windows[p + 1] - 1."""
+    """Whether a token is not covered in some window of a fingerprint that is held: 0 for none, 1 inside the text, 2 at an end of it.
+
+    `windows` of the exact channel, whose `counts` come first: a shared run of `guarantee` tokens that holds fingerprint p begins in
+    windows[p] to windows[p + 1] - 1.
+    """
     gap = -1  # the last token not covered before `end`
-    at = 0
+    at, found = 0, 0
     for p in range(len(windows)):
         end = min(len(covered), windows[p + 1] - 1 + guarantee if p + 1 < len(windows) else len(covered))
         while at < end:
@@ -395,8 +448,8 @@ def ends_open(windows, counts, covered, guarantee):
                 gap = at
             at += 1
         if counts[p] > 0 and gap >= windows[p]:
-            return True
-    return False
+            found = max(found, 2 if p == 0 or p == len(windows) - 1 else 1)
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -424,7 +477,7 @@ def compiled(stamp):
         found = np.empty((rules[MOST_RUNS], 3), np.int64)
         total = find_exact(hashes, grams, heads, following, codes, region_grams, rules[MOST_PLACES], found)
         found = found[: min(total, len(found))]
-        longest = longest_first(found[:, 2], rules[MOST_CHAINED])
+        longest = longest_first(found[:, 2].copy(), rules[MOST_CHAINED])
         runs = np.zeros((len(longest), COLUMNS), np.int64)
         n = 0
         for f in longest:
@@ -440,7 +493,7 @@ def compiled(stamp):
         """The same of the renamed stream, with the runs' blanks."""
         assert stamp >= 0
         text_codes, text_tokens, grams, heads, following = shape
-        first, stop = np.searchsorted(code_tokens, low), np.searchsorted(code_tokens, high)
+        first, stop = first_from(code_tokens, low), first_from(code_tokens, high)
         codes = codes[first:stop]
         region_grams = np.empty(max(0, len(codes) - rules[K_RENAMED] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_RENAMED], True, region_grams)
@@ -463,13 +516,13 @@ def compiled(stamp):
         for f in range(len(found)):
             if found[f, 3] == 0:
                 found[f, 2] = 0  # it is an exact run
-        longest = longest_first(found[:, 2], rules[MOST_CHAINED])
+        longest = longest_first(found[:, 2].copy(), rules[MOST_CHAINED])
         runs = np.zeros((len(longest), COLUMNS), np.int64)
         room = 0
         for f in longest:
             room += found[f, 3]
         blanks = np.empty(room, np.int64)
-        n, n_blanks = 0, 0
+        n, n_blanks = 0, np.int64(0)
         for f in longest:
             a, b, length, changed = found[f, 0], found[f, 1], found[f, 2], found[f, 3]
             if length < rules[SUFFICES_RENAMED]:
@@ -545,7 +598,7 @@ def compiled(stamp):
             mark_comments(region_data, starts, ends, family, in_comment)
             for t in range(n):
                 plain[t + 1] = plain[t] + (not in_comment[t])
-        runs, chain_ends = chain_up(runs, plain, rules)
+        runs, chain_ends = chain_up(runs, plain, rules, shape[1], code_tokens[:m])
         kept, kept_ends = np.empty(runs.shape, np.int64), np.empty(len(chain_ends), np.int64)
         alike, strengths = np.empty(len(chain_ends), np.float64), np.empty(len(chain_ends), np.float64)
         n_kept, n_chains = 0, 0
