@@ -38,10 +38,10 @@ bench: $(VENV)/installed-bench ## the whole workload on two seeds, about 450 MB 
 bench-quick: $(VENV)/installed-bench ## a tenth of it, about two minutes once downloaded
 	@$(BIN)/python -m tests.bench --quick $(ARGS)
 
-api-cases: $(VENV)/installed-test ## 20,000 requests made of the API's description, good and bad; about ten minutes (ARGS="--cases 1000")
+api-cases: $(VENV)/installed-test ## 20,000 requests made of the API's description, good and bad; about twenty minutes (ARGS="--cases 1000")
 	@$(BIN)/python -m tests.api_cases $(ARGS)
 
-load: $(VENV)/installed-test ## membership at 500 a second beside a bare FastAPI, and with attribution alongside (ARGS="--seconds 10")
+load: $(VENV)/installed-test ## membership at 500 a second beside a bare FastAPI, and with attribution alongside (ARGS="--rounds 1")
 	@$(BIN)/python -m tests.load $(ARGS)
 
 bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB of real code (ARGS="--sizes 0.2 0.5")

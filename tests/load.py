@@ -1,8 +1,8 @@
 """How many membership questions a second does the API answer, and how late? `python -m tests.load`, also `make load`.
 
 Questions leave at a fixed rate whether or not earlier ones were answered, and a latency counts from when a question was due: a server
-that stalls cannot hide it. Three runs of the same questions: a bare FastAPI server (the floor), ours, and ours while others ask for
-attribution without pause.
+that stalls cannot hide it. The same questions go to a bare FastAPI server (the floor), to ours, and to ours while others ask for
+attribution without pause; in turns, since other work on the machine comes and goes, and beside each stands how busy the machine was.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Measured:
     seconds: float = 0.0
     memory: tuple[int, int] = (0, 0)
     beside: int = 0
+    busy: float = 0.0
 
     def row(self) -> str:
         """A line of the report."""
@@ -44,7 +45,7 @@ class Measured:
         rate, (before, after) = len(ordered) / self.seconds, self.memory
         cells = [
             *(self.name, f"{rate:.0f}", f"{p50:.1f}", f"{p99:.1f}", f"{worst:.0f}", str(self.errors)),
-            *(f"{self.beside / self.seconds:.0f}", f"{before / 1e6:.0f} -> {after / 1e6:.0f}"),
+            *(f"{self.beside / self.seconds:.0f}", f"{before / 1e6:.0f} -> {after / 1e6:.0f}", f"{self.busy:.0%}"),
         ]
         return f"| {' | '.join(cells)} |"
 
@@ -109,7 +110,7 @@ async def measure(name: str, url: str, pid: int, texts: list[str], rate: float, 
     others = [await Connection.open(url) for _ in range(beside)]
     for connection in others:
         await connection.ask(heavy[0])
-    before = _memory(pid)
+    before, idle_before = _memory(pid), _ticks()
     began = time.perf_counter()
     until = began + seconds
     tasks = [asyncio.create_task(_keep_asking(connection, heavy, until, result)) for connection in others]
@@ -123,6 +124,8 @@ async def measure(name: str, url: str, pid: int, texts: list[str], rate: float, 
         task.add_done_callback(asked.discard)
     await asyncio.gather(*asked, *tasks)
     result.seconds, result.memory = time.perf_counter() - began, (before, _memory(pid))
+    idle, every = (after - earlier for earlier, after in zip(idle_before, _ticks(), strict=True))
+    result.busy = 1 - idle / every
     for connection in [*free, *others]:
         connection.close()
     return result
@@ -134,9 +137,19 @@ def _memory(pid: int) -> int:
     return 1024 * int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1])
 
 
+def _ticks() -> tuple[int, int]:
+    """Of all cores since the machine started: idle, and altogether."""
+    ticks = [int(value) for value in Path("/proc/stat").read_text("ascii").partition("\n")[0].split()[1:]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 async def _ask(free: deque[Connection], url: str, request: bytes, due: float, result: Measured) -> None:
-    connection = free.popleft() if free else await Connection.open(url)
-    status = await connection.ask(request)
+    connection = free.pop() if free else await Connection.open(url)
+    try:
+        status = await connection.ask(request)
+    except (asyncio.IncompleteReadError, ConnectionError):  # the server ends connections that were idle for seconds
+        connection = await Connection.open(url)
+        status = await connection.ask(request)
     result.latencies.append(time.perf_counter() - due)
     result.errors += status != 200
     free.append(connection)
@@ -155,22 +168,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--index", default=None, help="a folder; the demo's by default")
     parser.add_argument("--rate", type=float, default=500, help="membership questions a second")
-    parser.add_argument("--seconds", type=float, default=60, help="of each run")
-    parser.add_argument("--beside", type=int, default=2, help="connections that ask for attribution without pause in the third run")
+    parser.add_argument("--seconds", type=float, default=12, help="of each run")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is asked in turn")
+    parser.add_argument("--beside", type=int, default=1, help="connections that ask for attribution without pause in the third run")
     options = parser.parse_args()
     location = options.index or demo_index()
     texts = snippets(location)
     with Index.open(location) as index:
         documents = index.info.documents
-    print(f"{documents:,} documents, {options.rate:.0f} questions a second for {options.seconds:.0f} s, {os.cpu_count()} cores\n")
-    print("| server | answered a second | p50 ms | p99 ms | worst ms | errors | attributions a second | memory MB |")
-    print("|---|---|---|---|---|---|---|---|")
-    with serving("tests.load_floor") as (url, pid):
-        print(asyncio.run(measure("FastAPI alone", url, pid, texts, options.rate, options.seconds, 0)).row(), flush=True)
-    with serving("wherefrom", "serve", "--index", location, "--no-page", "--port", "0") as (url, pid):
-        print(asyncio.run(measure("Wherefrom", url, pid, texts, options.rate, options.seconds, 0)).row(), flush=True)
-        beside = asyncio.run(measure("Wherefrom, attribution beside", url, pid, texts, options.rate, options.seconds, options.beside))
-        print(beside.row(), flush=True)
+    print(f"{documents:,} documents, {options.rate:.0f} questions a second, runs of {options.seconds:.0f} s, {os.cpu_count()} cores\n")
+    print("| server | answered a second | p50 ms | p99 ms | worst ms | errors | attributions a second | memory MB | machine busy |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    serve = ("wherefrom", "serve", "--index", location, "--no-page", "--port", "0")
+    with serving("tests.load_floor") as floor, serving(*serve) as ours:
+        runs = [("FastAPI alone", floor, 0), ("Wherefrom", ours, 0), ("Wherefrom, attribution beside", ours, options.beside)]
+        for name, (url, pid), beside in runs * options.rounds:
+            print(asyncio.run(measure(name, url, pid, texts, options.rate, options.seconds, beside)).row(), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ _SAID = {
 }  # fmt: skip
 
 
-def workers_of(request: Request) -> Workers:
-    """The pool of the app that got the request."""
+async def workers_of(request: Request) -> Workers:
+    """The pool of the app that got the request. A coroutine, since FastAPI takes a thread's turn for every plain function."""
     workers: Workers = request.app.state.workers
     return workers
 
