@@ -43,6 +43,7 @@ from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
 
 DEFAULT_MIN_TOKENS = GUARANTEE_TOKENS_MEMBERSHIP
+MOST_MIN_TOKENS = 1 << 31  # no text has as many
 MOST_ROUNDS = 16  # of asking without what was met
 SOURCES_A_ROUND = 50
 
@@ -89,8 +90,8 @@ class Index:
         _check_unit(offset_unit)
         snapshot = self._snapshot
         least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
-        if least < 1:
-            raise InputError(f"min_tokens is {least}; it must be at least 1")
+        if not 1 <= least <= MOST_MIN_TOKENS:
+            raise InputError(f"min_tokens is {least}; it takes 1 to {MOST_MIN_TOKENS}")
         asked = (as_utf8(text), offset_unit, least, snapshot.manifest.info)
         if snapshot.has_tombstones:
             return asking.membership_by(snapshot.has_fingerprints, snapshot.false_positive_rate, *asked)

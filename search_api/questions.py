@@ -16,6 +16,7 @@ from indexer import answers
 from indexer.answers import OffsetUnit, SpanKind, Use
 
 _VERSION = "Version of the dataset that is asked about; another one than this server's is answered 404."
+MOST_TOKENS = 1 << 31  # no text has as many
 EXAMPLE_TEXT = "def clamp(value, low, high):\n    return max(low, min(high, value))\n"
 
 
@@ -74,6 +75,7 @@ class MembershipQuestion(Question):
     min_tokens: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_TOKENS,
         description="How many tokens the longest run must reach for `member`; the index's measured default where null.",
         examples=[50],
     )

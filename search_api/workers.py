@@ -80,19 +80,26 @@ class ServedIndex:
 
 
 def _open(location: str) -> Index:
-    """The index, asked once so that what is compiled is loaded.
-
-    What is in memory then stays, a million objects of the compiler among it: the collector need not walk over them, for tenths of a
-    second each time, while somebody waits.
-    """
     from indexer.index import Index  # noqa: PLC0415 - the engine takes a second to import; an app without an index yet starts without
 
     index = Index.open(location)
-    index.membership(_WARMING)
-    index.attribute(_WARMING)
+    threading.Thread(target=_settle, args=(index,), name="wherefrom-settle", daemon=True).start()
+    return index
+
+
+def _settle(index: Index) -> None:
+    """Asks once, so that what is compiled is loaded, and freezes what is in memory then.
+
+    A million objects of the compiler are among it: the collector need not walk over them, for tenths of a second each time, while
+    somebody waits.
+    """
+    try:
+        index.membership(_WARMING)
+        index.attribute(_WARMING)
+    except WherefromError as error:
+        _log.warning("the index was opened, a first question failed: %s", error)
     gc.collect()
     gc.freeze()
-    return index
 
 
 class Workers:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -67,12 +69,23 @@ def test_body_that_is_not_utf8_or_not_json_is_400(http: httpx.Client, body: byte
         ({"text": "a", "limit": "5"}, "limit"),
         ({"text": "a", "sensitivity": 2}, "sensitivity"),
         ({"text": "a", "kinds": ["exact", "other"]}, "kinds.1"),
+        ({"text": "a", "timeout_ms": -1}, "timeout_ms"),
         ([1], "body"),
     ],
 )
 def test_wrong_field_is_422_and_named(http: httpx.Client, body: object, field: str) -> None:
     document = check_problem(http.post("/v1/attribution", json=body), 422, "invalid-request")
     assert field in [error["field"] for error in document["errors"]]
+
+
+def test_numbers_that_no_machine_counts_with_are_422(http: httpx.Client) -> None:
+    text = "def f(a, b): return a + b\n" * 20
+    assert http.post("/v1/membership", json={"text": text, "min_tokens": 1 << 64}).status_code == 422
+    assert http.post("/v1/attribution", json={"text": text, "timeout_ms": 1 << 4000}).status_code == 200
+    forged = base64.urlsafe_b64encode(json.dumps([1 << 70, 1, ""]).encode()).decode()
+    assert http.get("/v1/repositories", params={"cursor": forged}).status_code == 422
+    nested = base64.urlsafe_b64encode(b"[" * 5000).decode()
+    assert http.get("/v1/repositories", params={"cursor": nested}).status_code == 422
 
 
 def test_unknown_query_parameter_is_422(http: httpx.Client) -> None:

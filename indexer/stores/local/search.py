@@ -132,8 +132,8 @@ def offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
         return 0
     try:
         offset, generation, asked = json.loads(base64.urlsafe_b64decode(cursor))
-        valid = isinstance(offset, int) and offset >= 0 and asked == question
-    except (ValueError, TypeError):
+        valid = isinstance(offset, int) and 0 <= offset < 1 << 40 and asked == question
+    except (ValueError, TypeError, RecursionError):
         valid, generation = False, None
     if not valid:
         raise InputError("this cursor is not one of this question's; leave it out to begin at the first page")
