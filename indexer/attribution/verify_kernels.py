@@ -16,7 +16,7 @@ from indexer.text.kernels import mark_comments, rename, tokenize
 BEGIN, END, OTHER, OTHER_END, RENAMED, RECURRING, BLANK_BEGIN, BLANK_END = range(8)
 COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
-SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE = range(2, 10)
+SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE, LEAST_RENAMED = range(2, 11)
 MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
 RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
@@ -549,7 +549,6 @@ def compiled(stamp):
         high,
         family,
         rules,
-        explained,
         tables,
         stamps,
         last_stamp,
@@ -565,8 +564,8 @@ def compiled(stamp):
     ):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
-        Marks their tokens in `covered` and `covered_exactly`. Where exact runs explain the share `explained` of the text no renamed
-        ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends, codes and
+        Marks their tokens in `covered` and `covered_exactly`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
+        renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends, codes and
         their tokens, whether more runs were found than are looked at).
         """
         assert stamp >= 0
@@ -586,7 +585,7 @@ def compiled(stamp):
                 by_exact[runs[r, BEGIN] : runs[r, END]] = True
         codes, code_tokens = np.empty(n, np.uint64), np.empty(n, np.int32)
         m = 0
-        if by_exact.sum() < explained * n_tokens:
+        if n_tokens - by_exact.sum() >= rules[LEAST_RENAMED]:
             m = rename(region_data, offsets, keywords, starts, ends, hashes, token_offsets, codes, code_tokens, np.zeros(2, np.int64))
             codes, code_tokens = codes[:m], code_tokens[:m]
             shapes, blanks, found = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules, tables, stamps, last_stamp)
