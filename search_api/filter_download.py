@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from indexer.bloom.pages import disk_errors
 from indexer.bloom.portable import PortableFilter
+from indexer.disk import disk_errors
 from indexer.errors import BackendUnavailable, IndexCorrupt, InputError, WherefromError
 from search_api.exchange import Retries, error_of, failure_of
 

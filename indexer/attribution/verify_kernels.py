@@ -565,8 +565,8 @@ def compiled(stamp):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
         Marks their tokens in `covered` and `covered_exactly`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
-        renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends, codes and
-        their tokens, whether more runs were found than are looked at).
+        renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends,
+        codes and their tokens, whether more runs were found than are looked at).
         """
         assert stamp >= 0
         n_tokens, room = len(text[1]), len(region_data)
