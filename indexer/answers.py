@@ -16,6 +16,7 @@ Status = Literal["found", "none", "too_short", "partial"]
 OffsetUnit = Literal["utf-8", "utf-16", "utf-32"]
 SpanKind = Literal["exact", "renamed"]
 SourceKind = Literal["exact", "renamed", "edited"]
+Use = Literal["internal", "saas", "distributed"]
 LicenseType = Literal["permissive", "weak_copyleft", "copyleft", "other", "none"]
 
 OFFSET_UNITS: tuple[OffsetUnit, ...] = ("utf-8", "utf-16", "utf-32")

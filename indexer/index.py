@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from indexer.answers import (
     IndexInfo,
     Membership,
     OffsetUnit,
+    Partial,
     RepositoryPage,
     SearchPage,
     SpanKind,
+    Use,
     Verification,
 )
 from indexer.attribution.attribute import Ask, attribute
@@ -32,8 +35,7 @@ from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, InputError
 from indexer.licences.legal import Legal
 from indexer.query.tree import FieldName
-from indexer.segment.excluded import excluding
-from indexer.segment.segment import Segment
+from indexer.segment.excluded import Excluding
 from indexer.stores.local.files import candidates, file_page
 from indexer.stores.local.legal import legal
 from indexer.stores.local.manifest import Manifest
@@ -41,6 +43,8 @@ from indexer.stores.local.search import repository_page, search_page
 from indexer.stores.local.snapshot import Snapshot
 
 DEFAULT_MIN_TOKENS = GUARANTEE_TOKENS_MEMBERSHIP
+MOST_ROUNDS = 16  # of asking without what was met
+SOURCES_A_ROUND = 50
 
 
 class Index:
@@ -49,7 +53,7 @@ class Index:
     def __init__(self, location: str, snapshot: Snapshot) -> None:
         self.location = location
         self._snapshot = snapshot
-        self._last_without: tuple[Snapshot, tuple[Exclusion, ...], tuple[Segment, ...]] | None = None
+        self._last_without: tuple[Snapshot, tuple[Exclusion, ...], Excluding] | None = None
 
     @classmethod
     def open(cls, location: str | Path) -> Index:
@@ -106,12 +110,15 @@ class Index:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        use: Use | None = None,
+        project_license: str | None = None,
         exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> Attribution:
         """Where the text comes from: verified spans, ranked sources, licences, notice. Raises InputError for a bad option.
 
-        The answer is that of an index without what `exclude` names.
+        `obligations` are told for a `use`, and for a `project_license` what does not go with it. The answer is that of an index without
+        what `exclude` names.
         """
         _check_unit(offset_unit)
         if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
@@ -120,8 +127,16 @@ class Index:
         if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
             raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
         snapshot = self._snapshot
-        segments = self._without(snapshot, tuple(exclude)) if exclude else snapshot.segments
-        return attribute(segments, snapshot.manifest.info, text, Ask(offset_unit, limit, wanted, sensitivity, timeout_ms))
+        ask = Ask(offset_unit, limit, wanted, sensitivity, timeout_ms)
+        if exclude:
+            answer = self._attribute_without(snapshot, tuple(exclude), text, ask)
+        else:
+            answer = attribute(snapshot.segments, snapshot.manifest.info, text, ask)
+        if use is None and project_license is None:
+            return answer
+        from indexer.licences.asked import asked  # noqa: PLC0415 - reads tables that most questions do not need
+
+        return replace(answer, obligations=asked(answer.sources, use, project_license))
 
     def attribute_many(
         self,
@@ -131,6 +146,8 @@ class Index:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        use: Use | None = None,
+        project_license: str | None = None,
         exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> list[Attribution]:
@@ -142,19 +159,33 @@ class Index:
                 limit=limit,
                 kinds=kinds,
                 sensitivity=sensitivity,
+                use=use,
+                project_license=project_license,
                 exclude=exclude,
                 timeout_ms=timeout_ms,
             ),
             texts,
         )
 
-    def _without(self, snapshot: Snapshot, exclude: tuple[Exclusion, ...]) -> tuple[Segment, ...]:
+    def _attribute_without(self, snapshot: Snapshot, exclude: tuple[Exclusion, ...], text: str | bytes, ask: Ask) -> Attribution:
+        """The answer without what is excluded. What an exclusion names by path or content alone is found by asking until none is left."""
+        without, info = self._without(snapshot, exclude), snapshot.manifest.info
+        if not without.unlocated:
+            return attribute(without.segments, info, text, ask)
+        for _ in range(MOST_ROUNDS):
+            if not without.met(attribute(without.segments, info, text, replace(ask, limit=max(ask.limit, SOURCES_A_ROUND)))):
+                return attribute(without.segments, info, text, ask)
+        answer = attribute(without.segments, info, text, ask)
+        reasons = answer.partial.reasons if answer.partial else ()
+        return replace(answer, status="partial", partial=Partial((*reasons, "exclude")))
+
+    def _without(self, snapshot: Snapshot, exclude: tuple[Exclusion, ...]) -> Excluding:
         """The segments without what is excluded; kept for the next question, which mostly excludes the same."""
         kept = self._last_without
         if kept is None or kept[0] is not snapshot or kept[1] != exclude:
             if any(exclusion == Exclusion() for exclusion in exclude):
                 raise InputError("an exclusion names nothing; give it an owner, repository, path or content_id")
-            kept = snapshot, exclude, tuple(excluding(segment, exclude) for segment in snapshot.segments)
+            kept = snapshot, exclude, Excluding.of(snapshot.segments, exclude)
             self._last_without = kept
         return kept[2]
 

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -21,7 +21,7 @@ from indexer.errors import InputError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from indexer.answers import Membership
+    from indexer.answers import Membership, Use
     from indexer.index import Index
     from search_api.client import Client
 
@@ -82,6 +82,12 @@ def trace(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Largest number of sources.")] = 10,
+    use: Annotated[
+        str | None, typer.Option(metavar="USE", help="internal, saas or distributed: say what the licences ask for then.")
+    ] = None,
+    project_license: Annotated[
+        str | None, typer.Option(metavar="ID", help="The project's own licence: say which sources do not go with it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Where does this code come from? Exit code 1: a significant span was found, 0: none, 4: too short or incomplete.
@@ -96,7 +102,7 @@ def trace(
         _trace_privately(text, filter_file, index, as_json)
         return
     with _open(index) as opened:
-        answer = opened.attribute(text, limit=limit)
+        answer = opened.attribute(text, limit=limit, use=cast("Use | None", use), project_license=project_license)
         server = opened.location if opened.location.startswith(("http://", "https://")) else None
     from search_api import terminal
 

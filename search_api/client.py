@@ -30,6 +30,7 @@ from indexer.answers import (
     RepositoryPage,
     SearchPage,
     SpanKind,
+    Use,
     Verification,
     to_json,
 )
@@ -90,11 +91,13 @@ class Client:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        use: Use | None = None,
+        project_license: str | None = None,
         exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> Attribution:
         """Where does this text come from? Bytes that are not UTF-8 are read as Latin-1."""
-        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, exclude, timeout_ms)
+        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, use, project_license, exclude, timeout_ms)
         return self._ask(exchange.attribution(text, options))
 
     def membership_many(
@@ -112,11 +115,13 @@ class Client:
         limit: int = 10,
         kinds: Sequence[SpanKind] | None = None,
         sensitivity: float = 0.5,
+        use: Use | None = None,
+        project_license: str | None = None,
         exclude: Sequence[Exclusion] = (),
         timeout_ms: int | None = None,
     ) -> list[Attribution]:
         """One answer a text, in order, by a few requests. Raises the error of the first text that has one."""
-        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, exclude, timeout_ms)
+        options = exchange.attribution_options(offset_unit, limit, kinds, sensitivity, use, project_license, exclude, timeout_ms)
         return self._ask_many(Attribution, "/v1/attribution/batch", texts, options)
 
     def candidates(self, fingerprints: Sequence[int], *, limit: int = 20) -> Candidates:

@@ -31,6 +31,11 @@ def message(span: Span, source: Source | None) -> str:
     return f"{_what(span)}; most likely from {place(source)} {lines} ({licence(source)})"
 
 
+def credit_title(source: Source) -> str:
+    """What an action that credits a source is called."""
+    return f"Credit {place(source)} ({licence(source)})"
+
+
 def licence(source: Source) -> str:
     """Its expression, or that it has none."""
     return safe(source.license_expression or " AND ".join(source.licenses) or "no licence known")

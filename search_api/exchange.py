@@ -29,6 +29,7 @@ from indexer.answers import (
     RepositoryPage,
     SearchPage,
     SpanKind,
+    Use,
     to_json,
 )
 from indexer.errors import BackendUnavailable, DocumentNotFound, InputError, QueryError, TimedOut, WherefromError
@@ -92,6 +93,8 @@ def attribution_options(
     limit: int,
     kinds: Sequence[SpanKind] | None,
     sensitivity: float,
+    use: Use | None,
+    project_license: str | None,
     exclude: Sequence[Exclusion],
     timeout_ms: int | None,
 ) -> dict[str, Any]:
@@ -101,6 +104,8 @@ def attribution_options(
         "limit": limit,
         "kinds": None if kinds is None else list(kinds),
         "sensitivity": sensitivity,
+        "use": use,
+        "project_license": project_license,
         "exclude": [{name: value for name, value in to_json(each).items() if value is not None} for each in exclude],
         "timeout_ms": timeout_ms,
     }

@@ -1,4 +1,4 @@
-"""What does an editor see? Diagnostics on save where code comes from elsewhere, and a hover with its sources and licences.
+"""What does an editor see? Diagnostics on save where code comes from elsewhere, hovers with sources and licences, credit at a click.
 
 A file is sent to the index when it is saved, and at no other time. What was found stands until the text changes; the editor moves
 diagnostics along, hovers wait for the next save.
@@ -20,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from indexer.answers import Attribution, Span
 from indexer.errors import WherefromError
-from search_api import editor_words
+from search_api import editor_credit, editor_words
 from search_api.token_runs import line_ends
 from wherefrom import __version__
 
@@ -74,6 +74,10 @@ class Positions:
                 return at
         return end
 
+    def line(self, line: int) -> lsp.Position:
+        """Where a line begins; the end of the text for the one after the last."""
+        return lsp.Position(line, 0) if line < len(self._starts) else self.position(len(self._text))
+
     def range(self, span: Span) -> lsp.Range:
         """Where a span stands."""
         return lsp.Range(self.position(span.start), self.position(span.end))
@@ -113,7 +117,7 @@ class WherefromServer(LanguageServer):
         document = self.workspace.get_text_document(uri)
         version, text = document.version, document.source
         try:
-            answer = await asyncio.to_thread(self.index.attribute, text, limit=SOURCES, timeout_ms=TIMEOUT_MS)
+            answer = await asyncio.to_thread(self.index.attribute, text, limit=SOURCES, use="distributed", timeout_ms=TIMEOUT_MS)
         except WherefromError as error:
             self.show(lsp.MessageType.Error, str(error))
             return
@@ -130,6 +134,34 @@ class WherefromServer(LanguageServer):
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, version))
         if answer.partial:
             self.show(lsp.MessageType.Warning, f"the answer is incomplete ({', '.join(answer.partial.reasons)})")
+
+    async def credits(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+        """For each span in a range that nobody has credited: an action that puts tags of its best source around it."""
+        uri = params.text_document.uri
+        traced = self.current(uri)
+        if traced is None:
+            return []
+        positions = self.positions(traced.text)
+        begin, end = positions.offset(params.range.start), positions.offset(params.range.end)
+        actions = []
+        for span in traced.answer.spans:
+            if span.sources and span.start <= end and begin < span.end:
+                actions.append(await self._credit(uri, traced, span, positions))
+        return [action for action in actions if action is not None]
+
+    async def _credit(self, uri: str, traced: Traced, span: Span, positions: Positions) -> lsp.CodeAction | None:
+        source = traced.answer.sources[span.sources[0]]
+        if not editor_credit.may_credit(traced.text, uri, span, source):
+            return None
+        try:
+            document = await asyncio.to_thread(self.index.document, source.document_id)
+            credit = editor_credit.credit_of(source, document.content, self.web)
+            inserted = list(editor_credit.insertions(traced.text, uri, span, credit))
+        except WherefromError as error:
+            self.show(lsp.MessageType.Warning, str(error))
+            return None
+        edits = [lsp.TextEdit(lsp.Range(place, place), text) for line, text in inserted for place in [positions.line(line)]]
+        return lsp.CodeAction(editor_words.credit_title(source), lsp.CodeActionKind.QuickFix, edit=lsp.WorkspaceEdit(changes={uri: edits}))
 
     def _diagnostic(self, answer: Attribution, span: Span, positions: Positions) -> lsp.Diagnostic:
         source = answer.sources[span.sources[0]] if span.sources else None
@@ -168,5 +200,9 @@ def make_server(index: Index | Client) -> WherefromServer:
             return None
         told = editor_words.hover(traced.answer, spans[0], ls.web)
         return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, told), positions.range(spans[0]))
+
+    @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[lsp.CodeActionKind.QuickFix]))
+    async def code_action(ls: WherefromServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+        return await ls.credits(params)
 
     return server

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from indexer import answers
-from indexer.answers import OffsetUnit, SpanKind
+from indexer.answers import OffsetUnit, SpanKind, Use
 
 _VERSION = "Version of the dataset that is asked about; another one than this server's is answered 404."
 EXAMPLE_TEXT = "def clamp(value, low, high):\n    return max(low, min(high, value))\n"
@@ -98,6 +98,14 @@ class AttributionQuestion(Question):
     )
     sensitivity: float = Field(
         default=0.5, ge=0, le=1, description="Moves the threshold of `significant`: higher reports more.", examples=[0.5]
+    )
+    use: Use | None = Field(
+        default=None, description="How the project is used: `obligations` says what the licences ask for then.", examples=["distributed"]
+    )
+    project_license: Text | None = Field(
+        default=None,
+        description="The project's own licence, an SPDX expression: `obligations` says which sources do not go with it.",
+        examples=["Apache-2.0"],
     )
     exclude: list[Exclusion] = Field(
         default=[],

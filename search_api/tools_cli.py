@@ -36,9 +36,10 @@ def mcp(
         int | None, typer.Option(metavar="N", min=0, max=65535, help="With --http: port; 0: any free one. Default: WHEREFROM_PORT.")
     ] = None,
 ) -> None:
-    """Tools for coding agents, by the Model Context Protocol: check_membership, trace_code, search_code, get_document.
+    """Tools for coding agents, by the Model Context Protocol: check_membership, trace_code, search_code, get_document, audit_files.
 
-    Over HTTP the server's settings hold: keys, limits, sizes. WHEREFROM_KEY is the key for --index URL.
+    audit_files takes contents; on standard input and output also paths, inside the roots that the client names. Over HTTP the
+    server's settings hold: keys, limits, sizes. WHEREFROM_KEY is the key for --index URL.
 
     Example: wherefrom mcp --index demo.index
     """
@@ -47,7 +48,7 @@ def mcp(
     from search_api.mcp import make_server
 
     with _open(index) as opened:
-        server = make_server(opened)
+        server = make_server(opened, is_local=not http)
         if not http:
             server.run()
             return
@@ -62,7 +63,8 @@ def mcp(
 
 @app.command()
 def lsp(*, index: IndexOption = None) -> None:
-    """A language server for editors, on standard input and output: diagnostics when a file is saved, sources and licences on hover.
+    """A language server for editors, on standard input and output: diagnostics when a file is saved, sources and licences
+    on hover, and an action that credits a source with SPDX snippet tags.
 
     The text of a saved file goes to the index, wherever that is. WHEREFROM_KEY is the key for --index URL.
 

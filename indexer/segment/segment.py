@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -73,17 +73,6 @@ class Region:
     first_token: int
 
 
-class Tombstones(Protocol):
-    """Which documents look-ups pass over."""
-
-    @property
-    def count(self) -> int:
-        """How many there are at most."""
-
-    def includes(self, docs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """For each document, whether it is one of them."""
-
-
 @dataclass(frozen=True)
 class Segment:
     """An opened segment; threads may share it. Documents keep their numbers when others are removed; look-ups give live ones only."""
@@ -94,7 +83,7 @@ class Segment:
     text_bytes: int
     repositories: int
     removed: Removed | None = None
-    excluded: Tombstones | None = None  # by one question; includes what is removed
+    excluded: NDArray[np.bool_] | None = None  # by one question, for attribution: one bool a document, what is removed among it
 
     @classmethod
     def open(cls, path: Path, removed: Path | None = None) -> Segment:
@@ -122,7 +111,9 @@ class Segment:
 
     @cached_property
     def removed_bits(self) -> NDArray[np.bool_]:
-        """One bool a document, True for what is removed; empty where nothing is."""
+        """One bool a document, True for what is removed or excluded; empty where nothing is."""
+        if self.excluded is not None:
+            return self.excluded
         return self.removed.bits() if self.removed else np.zeros(0, np.bool_)
 
     @cached_property
@@ -145,16 +136,15 @@ class Segment:
 
         About 1 µs a key with its postings.
         """
-        gone = self.excluded or self.removed
-        if gone is None:
+        if self.removed is None:
             return self._read(channel, keys, most, filtered)
         # A removed document holds at most MAX_POSITIONS places of a fingerprint, so this many suffice to see `most` live ones.
-        limit = most + MAX_POSITIONS * gone.count
+        limit = most + MAX_POSITIONS * self.removed.count
         asked = most
         while True:
             found = self._read(channel, keys, asked, filtered)
             docs = self._documents_of_any(found.positions)
-            live = ~gone.includes(docs)
+            live = ~self.removed.includes(docs)
             if asked == most and live.all():
                 return found
             taken, kept = (np.bincount(which, minlength=len(keys)) for which in (found.queries, found.queries[live]))
@@ -184,15 +174,14 @@ class Segment:
 
     def holds(self, channel: Channel, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """For each fingerprint, whether a live document has it. Reads at most 8 times as much of a list as lies before a live document."""
-        gone = self.excluded or self.removed
-        if gone is None:
+        if self.removed is None:
             return self._read(channel, keys, 1, False).counts > 0
         out = np.zeros(len(keys), np.bool_)
-        asked, limit = 16, 1 + MAX_POSITIONS * gone.count
+        asked, limit = 16, 1 + MAX_POSITIONS * self.removed.count
         unknown = np.arange(len(keys))
         while len(unknown):
             found = self._read(channel, keys[unknown], asked, False)
-            live = ~gone.includes(self._documents_of_any(found.positions))
+            live = ~self.removed.includes(self._documents_of_any(found.positions))
             out[unknown[found.queries[live]]] = True
             unknown = unknown[~out[unknown] & (found.counts > asked)] if asked < limit else unknown[:0]
             asked = min(8 * asked, limit)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from pathspec import GitIgnoreSpec
 
+from indexer.answers import Use
 from indexer.licences.categories import alternatives, license_type
 from indexer.licences.compatibility import compatible
 from indexer.licences.obligations import duties
 from search_api.audit.baseline import Known, is_known
 from search_api.audit.credited import Credits
-from search_api.audit.model import LEVELS, Compatibility, Finding, Level, Obligation, Suppression, Use
+from search_api.audit.model import LEVELS, Compatibility, Finding, Level, Obligation, Suppression
 from search_api.audit.settings import Policy, Suppress
 
 _LEVEL_OF: dict[str, Level] = {"allow": "allowed", "flag": "flagged", "deny": "denied"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.answers import IndexInfo, LicenseType, SourceKind, SpanKind
+from indexer.answers import IndexInfo, LicenseType, SourceKind, SpanKind, Use
 
 FORMAT = 1  # of the JSON report and the baseline; a change that breaks readers counts up
 
@@ -21,7 +21,6 @@ Level = Literal["not_judged", "allowed", "flagged", "denied"]
 Compatibility = Literal["not_asked", "compatible", "check", "unknown", "incompatible"]
 Credit = Literal["credited", "credited_wrongly", "not_credited"]
 Standing = Literal["new", "baselined", "suppressed"]
-Use = Literal["internal", "saas", "distributed"]
 
 USES: tuple[Use, ...] = ("internal", "saas", "distributed")
 LEVELS: tuple[Level, ...] = ("not_judged", "allowed", "flagged", "denied")  # the last is the worst

@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from indexer.answers import LicenseType
+from indexer.answers import LicenseType, Use
 from indexer.errors import InputError
 from indexer.licences.categories import normalize
-from search_api.audit.model import USES, Use
+from search_api.audit.model import USES
 
 MAX_FILE_BYTES = 5_000_000
 CATEGORIES: tuple[str, ...] = get_args(LicenseType)

@@ -51,6 +51,8 @@ def attribution_of(index: Index, question: AttributionQuestion, most_ms: int) ->
         limit=question.limit,
         kinds=question.kinds,
         sensitivity=question.sensitivity,
+        use=question.use,
+        project_license=question.project_license,
         exclude=[exclusion.value() for exclusion in question.exclude],
         timeout_ms=min(question.timeout_ms or most_ms, most_ms),
     )

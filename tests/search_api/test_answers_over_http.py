@@ -67,6 +67,19 @@ def test_limit_and_kinds_reach_the_engine(http: httpx.Client, index: Index, func
     assert len(answer["sources"]) <= 1
 
 
+def test_use_and_project_license_are_answered_with_obligations_and_conflicts(http: httpx.Client, client, index: Index, corpus) -> None:
+    text = corpus.contents["evil/<b>repo</b>", 'src/"><script>alert(1)</script>.js']
+    body = {"text": text, "use": "distributed", "project_license": "Apache-2.0"}
+    answer = http.post("/v1/attribution", json=body).raise_for_status().json()
+    expected = index.attribute(text, use="distributed", project_license="Apache-2.0")
+    assert answer == to_json(expected) and client.attribute(text, use="distributed", project_license="Apache-2.0") == expected
+    assert any(sentence.startswith("GPL-3.0-only: ") for sentence in answer["obligations"])
+    assert "does not go with Apache-2.0" in answer["obligations"][-1]
+    assert index.attribute(text).obligations == ()
+    for wrong in ({"use": "fun"}, {"project_license": "No Such Licence"}):
+        assert http.post("/v1/attribution", json={"text": text, **wrong}).status_code == 422
+
+
 def test_search_by_get_and_post_agree_and_page(http: httpx.Client) -> None:
     first = http.get("/v1/search", params={"q": "parser", "limit": 3, "repository": "pypi/click"}).raise_for_status().json()
     assert first == http.post("/v1/search", json={"q": "parser", "limit": 3, "repository": "pypi/click"}).raise_for_status().json()

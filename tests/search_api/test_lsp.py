@@ -18,6 +18,7 @@ from pygls.lsp.client import LanguageClient
 from indexer.answers import Attribution, Source, Span
 from indexer.index import Index
 from search_api import editor_words
+from search_api.audit.credit import blocks
 from search_api.lsp import Positions
 
 URI = "file:///work/a.py"
@@ -121,6 +122,34 @@ def test_what_was_found_ends_with_a_change_and_a_close(location: str, function_t
         assert not (await editor.published.get()).diagnostics
         editor.text_document_did_close(lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(URI)))
         assert not (await editor.published.get()).diagnostics
+
+    edit(location, session)
+
+
+def test_a_source_is_credited_with_tags_that_the_audit_reads(location: str, function_text: str, fresh_text: str) -> None:
+    text = fresh_text + function_text + fresh_text
+
+    async def session(editor: Editor) -> None:
+        async def actions(line: int) -> list[lsp.CodeAction]:
+            place = lsp.Position(line, 0)
+            params = lsp.CodeActionParams(lsp.TextDocumentIdentifier(URI), lsp.Range(place, place), lsp.CodeActionContext([]))
+            return list(await editor.text_document_code_action_async(params) or [])  # type: ignore[arg-type]
+
+        await editor.save(text)
+        await editor.published.get()
+        assert await actions(0) == []
+        (action,) = await actions(25)
+        assert "pypi/click" in action.title and action.kind == lsp.CodeActionKind.QuickFix
+        lines = text.splitlines(keepends=True)
+        for edit in sorted(action.edit.changes[URI], key=lambda edit: -edit.range.start.line):  # type: ignore[union-attr, index]
+            assert edit.range.start == edit.range.end and edit.range.start.character == 0
+            lines.insert(edit.range.start.line, edit.new_text)
+        credited = "".join(lines)
+        (block,) = blocks(credited)
+        assert block.licenses == ("BSD-3-Clause",) and "pypi/click" in block.comments[0] and "click/parser.py" in block.comments[0]
+        await editor.save(credited, 2)
+        await editor.published.get()
+        assert await actions(block.start_line + 8) == [], "what is credited is not offered again"
 
     edit(location, session)
 

@@ -17,13 +17,14 @@ import jsonschema
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import ListRootsResult, Root
 
 from indexer.answers import to_json
 from indexer.index import Index
 from search_api import keys
 from search_api.mcp import make_server
 
-TOOLS = ["check_membership", "trace_code", "search_code", "get_document"]
+TOOLS = ["check_membership", "trace_code", "search_code", "get_document", "audit_files"]
 
 
 def call(server: Any, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
@@ -53,10 +54,50 @@ def test_tools_answer_what_the_index_answers_as_their_schemas_say(index: Index, 
         index.search("parser lang:Python", limit=2),
         index.document(document_id),
     ]
-    for tool, result, answer in zip(tools, (member, traced, found, document), expected, strict=True):
+    for tool, result, answer in zip(tools[:4], (member, traced, found, document), expected, strict=True):
         assert not result.is_error and result.structured_content == to_json(answer)
         assert json.loads(result.content[0].text) == to_json(answer)
         jsonschema.validate(result.structured_content, tool.output_schema)
+
+
+def test_contents_are_audited_and_stay_nowhere(index: Index, function_text: str, fresh_text: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = [{"path": "src/a.py", "content": function_text}, {"path": "b.py", "content": fresh_text}]
+    tools, result = call(make_server(index), ("audit_files", {"files": files, "use": "distributed", "project_license": "MIT"}))
+    audit = result.structured_content
+    assert not result.is_error and audit["counts"]["files"] == 2
+    assert [(finding["path"], finding["license_expression"]) for finding in audit["findings"]] == [("src/a.py", "BSD-3-Clause")]
+    assert audit["findings"][0]["obligations"] and audit["components"][0]["repository"] == "pypi/click"
+    jsonschema.validate(audit, tools[-1].output_schema)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../a.py", "/etc/a.py", "", "a\0b", "x/../../y"])
+def test_contents_with_a_path_outside_are_refused(index: Index, path: str) -> None:
+    _, result = call(make_server(index), ("audit_files", {"files": [{"path": path, "content": "x"}]}))
+    assert result.is_error and "relative path" in result.content[0].text
+
+
+def test_paths_are_read_inside_the_clients_roots_alone(location: str, function_text: str, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "a.py").write_text(function_text)
+    (inside / "link").symlink_to(outside)
+    command = StdioServerParameters(command=sys.executable, args=["-m", "wherefrom", "mcp", "--index", location], env=environment())
+
+    async def roots(_: Any) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=inside.as_uri())])
+
+    async def ask() -> list[Any]:
+        async with Client(stdio_client(command), mode="legacy", list_roots_callback=roots) as client:
+            return [await client.call_tool("audit_files", {"paths": [path]}) for path in ("a.py", str(outside), "../outside", "link")]
+
+    found, *refused = asyncio.run(ask())
+    assert [finding["path"] for finding in found.structured_content["findings"]] == ["a.py"]
+    assert all(result.is_error and "outside the client's roots" in result.content[0].text for result in refused)
+    _, unnamed = call(stdio_client(command), ("audit_files", {"paths": [str(inside)]}))
+    assert unnamed.is_error and "names no folder" in unnamed.content[0].text
 
 
 @pytest.mark.parametrize(
