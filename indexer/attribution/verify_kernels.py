@@ -104,7 +104,7 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
                 if end >= k:
                     while begin < limit and joins(a_codes[i - begin - 1], b_codes[j - begin - 1], tables, stamps, stamp):
                         begin += 1
-                covered[diagonal] = j + end
+                covered[diagonal] = j + max(1, end - k + 1)  # a k-gram across what broke the run may be in another
                 if end >= k:
                     if n == len(out):
                         return n + 1
