@@ -462,8 +462,11 @@ def uncovered(positions, k, counts, covered):
     return out
 
 
-def compiled(stamp):
-    """The kernels that call those of other files."""
+STAMP = stamp_of(fingerprint_kernels, text_kernels)
+
+
+def exact_runs_for(stamp):
+    """`exact_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def exact_runs(text, region, low, high, rules):
@@ -487,6 +490,15 @@ def compiled(stamp):
                 runs[n, BEGIN], runs[n, END], runs[n, OTHER], runs[n, OTHER_END] = begin, begin + length, other, other + length
                 n += 1
         return runs[:n], total
+
+    return exact_runs
+
+
+exact_runs = exact_runs_for(STAMP)
+
+
+def renamed_runs_for(stamp):
+    """`renamed_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def renamed_runs(shape, n_tokens, codes, code_tokens, n_region, low, high, rules, tables, stamps, last_stamp):
@@ -537,6 +549,15 @@ def compiled(stamp):
             runs[n, RECURRING] = changed > n_blanks - runs[n, BLANK_BEGIN]
             n += 1
         return runs[:n], blanks[:n_blanks], total
+
+    return renamed_runs
+
+
+renamed_runs = renamed_runs_for(STAMP)
+
+
+def compare_for(stamp):
+    """`compare`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def compare(
@@ -623,7 +644,7 @@ def compiled(stamp):
         region_tokens = (starts, ends, codes[:m], code_tokens[:m])
         return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, most > rules[MOST_RUNS]
 
-    return exact_runs, renamed_runs, compare
+    return compare
 
 
-exact_runs, renamed_runs, compare = compiled(stamp_of(fingerprint_kernels, text_kernels))
+compare = compare_for(STAMP)
