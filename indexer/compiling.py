@@ -1,7 +1,8 @@
 """When must compiled kernels be compiled anew? When they or any kernel they call has changed.
 
-numba keys its cache by a kernel's own file alone, and by the values of its free variables. So kernels that call those of other files
-are made by a function that takes a stamp of these files, and refer to it.
+numba keys its cache by a kernel's own file alone, and by the values of its free variables. So a kernel that calls those of other files
+is made by a function that takes a stamp of these files, and refers to it. It calls kernels by their global names: one that is a free
+variable itself differs in every process, and is compiled in every process.
 """
 
 from __future__ import annotations

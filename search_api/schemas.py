@@ -35,7 +35,10 @@ class IndexInfo(BaseModel):
 class Partial(BaseModel):
     """Why an answer may be incomplete."""
 
-    reasons: list[str] = Field(description="Names of the limits that were reached.", examples=[["timeout_ms"]])
+    reasons: list[str] = Field(
+        description="Names of the limits that were reached: candidates, postings, runs, exclude, timeout_ms; of a search, literals.",
+        examples=[["timeout_ms"]],
+    )
 
 
 class Extent(BaseModel):

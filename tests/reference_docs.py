@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ running server.
 
 def reference() -> str:
     """The whole of REFERENCE.md."""
-    return "\n".join([_HEAD, *_commands(), *_settings(), *_routes(), *_names()])
+    return "\n".join([_HEAD, *_commands(), *_settings(), *_audit_settings(), *_routes(), *_names()])
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -76,6 +77,22 @@ def _settings() -> Iterator[str]:
     rows = [[f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or ""] for name, field in Settings.model_fields.items()]
     yield "## Settings of a server\n\nRead from the environment.\n"
     yield table(["variable", "default", "what it sets"], rows)
+
+
+def _audit_settings() -> Iterator[str]:
+    from search_api.audit import settings
+
+    told = inspect.getdoc(settings) or ""
+    example = told[told.index("    [audit]") : told.index("Whatever is misspelt")]
+    defaults = [
+        [f"`{field.name}`", f"`{default}`"]
+        for kind in (settings.Settings, settings.Own, settings.Policy)
+        for field in dataclasses.fields(kind)
+        if isinstance(default := field.default, str | int | bool | tuple | None) and field.name != "file"
+    ]
+    yield "## Settings of an audit\n\nIn `wherefrom.toml`, or `[tool.wherefrom.audit]` of pyproject.toml.\n"
+    yield f"```toml\n{inspect.cleandoc(example)}\n```\n"
+    yield table(["setting", "default"], defaults)
 
 
 def openapi() -> dict[str, Any]:

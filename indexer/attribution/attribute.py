@@ -17,7 +17,7 @@ from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer
 from indexer.attribution.significance import Weights
 from indexer.attribution.sources import Found
-from indexer.attribution.verify import EXPLAINED, Comparer
+from indexer.attribution.verify import Comparer
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
@@ -30,6 +30,7 @@ SHORT = (
     64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER, as where an end is open
 )
 MOST_TOKENS = 1 << 15  # of documents read whole for further places of a fingerprint
+EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 

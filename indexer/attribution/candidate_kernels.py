@@ -109,8 +109,11 @@ def beside_the_best(hit_begin, hit_end, which, scores, n_prints):
     return out
 
 
-def compiled(stamp):
-    """The kernels that call those of other files."""
+STAMP = stamp_of(segment_kernels)
+
+
+def count_for(stamp):
+    """`count`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def count(file, parts, keys, n_exact, payloads, counts, repositories):
@@ -137,6 +140,15 @@ def compiled(stamp):
             holders, at = read_varint(data, at)
             counts[i], repositories[i] = np.int64(total >> np.uint64(1)), np.int64(holders)
         return -1
+
+    return count
+
+
+count = count_for(STAMP)
+
+
+def read_list_for(stamp):
+    """`read_list`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def read_list(file, parts, payload, key, filtered, most, positions, flags, n):
@@ -187,6 +199,15 @@ def compiled(stamp):
             n += 1
         return n, True, -1
 
+    return read_list
+
+
+read_list = read_list_for(STAMP)
+
+
+def find_documents_for(stamp):
+    """`find_documents`, cached for this state of the kernels it calls."""
+
     @njit(cache=True, nogil=True)
     def find_documents(file, documents, positions, docs):
         """The document of each position; positions ascend. Returns a bad page or -1."""
@@ -206,6 +227,15 @@ def compiled(stamp):
             docs[i] = doc
         return -1
 
+    return find_documents
+
+
+find_documents = find_documents_for(STAMP)
+
+
+def drop_removed_for(stamp):
+    """`drop_removed`, cached for this state of the kernels it calls."""
+
     @njit(cache=True, nogil=True)
     def drop_removed(file, documents, removed, positions, flags, begin, end):
         """Keeps of positions[begin:end], which ascend, those of documents that are not removed: (their new end, bad page or -1)."""
@@ -218,6 +248,15 @@ def compiled(stamp):
                 positions[n], flags[n] = positions[i], flags[i]
                 n += 1
         return n, bad
+
+    return drop_removed
+
+
+drop_removed = drop_removed_for(STAMP)
+
+
+def hold_all_for(stamp):
+    """`hold_all`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def hold_all(file, parts, documents, removed, keys, payloads, counts, bound):
@@ -252,6 +291,15 @@ def compiled(stamp):
                     kept += 1
             docs = docs[:kept]
         return docs, capped, -1
+
+    return hold_all
+
+
+hold_all = hold_all_for(STAMP)
+
+
+def gather_for(stamp):
+    """`gather`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def gather(file, parts, documents, removed, asked, wanted, bounds, dead, cut):
@@ -321,7 +369,7 @@ def compiled(stamp):
         lasts = diagonals[ends - 1] if len(order) else none
         return -1, (docs[begins], diagonals[begins], lasts, scores[order], other, begins, ends, prints)
 
-    return count, read_list, find_documents, drop_removed, hold_all, gather
+    return gather
 
 
-count, read_list, find_documents, drop_removed, hold_all, gather = compiled(stamp_of(segment_kernels))
+gather = gather_for(STAMP)

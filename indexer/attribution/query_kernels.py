@@ -67,8 +67,11 @@ def chain_grams(grams):
     return heads, following
 
 
-def compiled(stamp):
-    """The kernels that call those of other files."""
+STAMP = stamp_of(fingerprint_kernels, text_kernels)
+
+
+def read_stream_for(stamp):
+    """`read_stream`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def read_stream(codes, shape):
@@ -92,6 +95,15 @@ def compiled(stamp):
         heads, following = chain_grams(grams)
         return grams, heads, following, keys, positions[:n], windows[:n], first_of_value(values)
 
+    return read_stream
+
+
+read_stream = read_stream_for(STAMP)
+
+
+def read_for(stamp):
+    """`read`, cached for this state of the kernels it calls."""
+
     @njit(cache=True, nogil=True)
     def read(data, classes, keywords, exact, renamed):
         """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream) of one text; `exact` and `renamed` say
@@ -109,7 +121,7 @@ def compiled(stamp):
         shape = read_stream(codes, renamed)
         return starts[:n], ends[:n], hashes, freshness(hashes), codes, tokens[:m], plain, shape
 
-    return read_stream, read
+    return read
 
 
-read_stream, read = compiled(stamp_of(fingerprint_kernels, text_kernels))
+read = read_for(STAMP)

@@ -23,7 +23,7 @@ from indexer.segment.segment import Region, Segment
 from indexer.text.tokens import byte_classes, keyword_table
 
 PADDING = 64  # tokens beyond the hits that are compared too
-EXPLAINED = 0.9  # of the text by exact runs: then no renamed ones are looked for
+LEAST_RENAMED = 2  # tokens that exact runs leave open: fewer hold no changed name that recurs, and no renamed runs are looked for
 LONGEST_GAP = 200  # tokens between two runs of one chain, the source's comments not counted
 LOOSE = 2  # times its length that an end of a chain may stand off
 MOST_PLACES = 16  # of one k-gram of the text that are tried against one place of the document
@@ -32,7 +32,7 @@ MOST_CHAINED = 96  # of them, the longest, that are chained
 MOST_CHAINS = 16  # of one region
 _RULES = (
     SPEC.exact.k, SPEC.renamed.k, GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS,
-    LONGEST_GAP, LOOSE,
+    LONGEST_GAP, LOOSE, LEAST_RENAMED,
 )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ class Comparer:
         family = segment.value("doc.flags", doc) >> COMMENT_SHIFT
         runs, ends, alike, scores, blanks, region_tokens, cut = kernels.compare(
             self._text, self._shape, np.frombuffer(region.data, np.uint8), byte_classes(), keyword_table(), low, high, family, _RULES,
-            EXPLAINED, *self._scratch, *self._wanted, self.covered, self.covered_exactly,
+            *self._scratch, *self._wanted, self.covered, self.covered_exactly,
         )  # fmt: skip
         self.cut |= cut
         if not len(ends):

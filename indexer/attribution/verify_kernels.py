@@ -16,7 +16,7 @@ from indexer.text.kernels import mark_comments, rename, tokenize
 BEGIN, END, OTHER, OTHER_END, RENAMED, RECURRING, BLANK_BEGIN, BLANK_END = range(8)
 COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
-SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE = range(2, 10)
+SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE, LEAST_RENAMED = range(2, 11)
 MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
 RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
@@ -104,7 +104,7 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
                 if end >= k:
                     while begin < limit and joins(a_codes[i - begin - 1], b_codes[j - begin - 1], tables, stamps, stamp):
                         begin += 1
-                covered[diagonal] = j + end
+                covered[diagonal] = j + max(1, end - k + 1)  # a k-gram across what broke the run may be in another
                 if end >= k:
                     if n == len(out):
                         return n + 1
@@ -462,8 +462,11 @@ def uncovered(positions, k, counts, covered):
     return out
 
 
-def compiled(stamp):
-    """The kernels that call those of other files."""
+STAMP = stamp_of(fingerprint_kernels, text_kernels)
+
+
+def exact_runs_for(stamp):
+    """`exact_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def exact_runs(text, region, low, high, rules):
@@ -487,6 +490,15 @@ def compiled(stamp):
                 runs[n, BEGIN], runs[n, END], runs[n, OTHER], runs[n, OTHER_END] = begin, begin + length, other, other + length
                 n += 1
         return runs[:n], total
+
+    return exact_runs
+
+
+exact_runs = exact_runs_for(STAMP)
+
+
+def renamed_runs_for(stamp):
+    """`renamed_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
     def renamed_runs(shape, n_tokens, codes, code_tokens, n_region, low, high, rules, tables, stamps, last_stamp):
@@ -538,6 +550,15 @@ def compiled(stamp):
             n += 1
         return runs[:n], blanks[:n_blanks], total
 
+    return renamed_runs
+
+
+renamed_runs = renamed_runs_for(STAMP)
+
+
+def compare_for(stamp):
+    """`compare`, cached for this state of the kernels it calls."""
+
     @njit(cache=True, nogil=True)
     def compare(
         text,
@@ -549,7 +570,6 @@ def compiled(stamp):
         high,
         family,
         rules,
-        explained,
         tables,
         stamps,
         last_stamp,
@@ -565,9 +585,9 @@ def compiled(stamp):
     ):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
-        Marks their tokens in `covered` and `covered_exactly`. Where exact runs explain the share `explained` of the text no renamed
-        ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends, codes and
-        their tokens, whether more runs were found than are looked at).
+        Marks their tokens in `covered` and `covered_exactly`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
+        renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends,
+        codes and their tokens, whether more runs were found than are looked at).
         """
         assert stamp >= 0
         n_tokens, room = len(text[1]), len(region_data)
@@ -586,7 +606,7 @@ def compiled(stamp):
                 by_exact[runs[r, BEGIN] : runs[r, END]] = True
         codes, code_tokens = np.empty(n, np.uint64), np.empty(n, np.int32)
         m = 0
-        if by_exact.sum() < explained * n_tokens:
+        if n_tokens - by_exact.sum() >= rules[LEAST_RENAMED]:
             m = rename(region_data, offsets, keywords, starts, ends, hashes, token_offsets, codes, code_tokens, np.zeros(2, np.int64))
             codes, code_tokens = codes[:m], code_tokens[:m]
             shapes, blanks, found = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules, tables, stamps, last_stamp)
@@ -624,7 +644,7 @@ def compiled(stamp):
         region_tokens = (starts, ends, codes[:m], code_tokens[:m])
         return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, most > rules[MOST_RUNS]
 
-    return exact_runs, renamed_runs, compare
+    return compare
 
 
-exact_runs, renamed_runs, compare = compiled(stamp_of(fingerprint_kernels, text_kernels))
+compare = compare_for(STAMP)

@@ -1,14 +1,13 @@
 """A text's whole membership test in one compiled call; `indexer.bloom.asking` is the face, `indexer.bloom.membership` the plain twin."""
 
 import math
-import zlib
-from pathlib import Path
 
 import numpy as np
 from numba import njit
 
 from indexer.bloom import kernels as bloom_kernels
 from indexer.bloom.kernels import SALTS, key_of
+from indexer.compiling import stamp_of
 from indexer.fingerprint import kernels as fingerprint_kernels
 from indexer.fingerprint.kernels import FINGERPRINT_SHIFT, REMIX, kgram_hashes, winnow
 from indexer.fingerprint.kernels import mix64 as mix
@@ -21,12 +20,7 @@ MIN_HITS = 2
 BYTES, UTF_16, UTF_32 = 0, 1, 2  # what offsets count
 
 
-def source_stamp():
-    """A checksum of the kernels called here. numba keys its cache by this file alone; a free variable of a kernel is in the key too."""
-    stamp = 0
-    for module in (bloom_kernels, fingerprint_kernels, segment_kernels, text_kernels):
-        stamp = zlib.crc32(Path(str(module.__file__)).read_bytes(), stamp)
-    return stamp
+STAMP = stamp_of(bloom_kernels, fingerprint_kernels, segment_kernels, text_kernels)
 
 
 def fingerprints_for(stamp):
@@ -162,7 +156,7 @@ def spans_of(hits, positions, windows, n, n_tokens, k, guarantee, least, starts,
     return found, longest, covered
 
 
-def ask_for(stamp, fingerprints, look_up):
+def ask_for(stamp):
     """The kernel, cached for this state of the ones it calls in other files."""
 
     @njit(cache=True, nogil=True)
@@ -183,6 +177,5 @@ def ask_for(stamp, fingerprints, look_up):
     return ask
 
 
-STAMP = source_stamp()
 fingerprints, look_up = fingerprints_for(STAMP), look_up_for(STAMP)
-ask = ask_for(STAMP, fingerprints, look_up)
+ask = ask_for(STAMP)

@@ -20,7 +20,7 @@ from search_api.audit import changes, components, findings
 from search_api.audit.baseline import Known
 from search_api.audit.cache import Cache, key_of
 from search_api.audit.credited import Credits
-from search_api.audit.files import Entry, Ignored, Skipped, entries, is_archive
+from search_api.audit.files import Entry, Ignored, Skipped, entries, is_archive, without_excluded
 from search_api.audit.judge import Judge
 from search_api.audit.model import FORMAT, LEVELS, Audit, Component, Counts, FileReport, Finding
 from search_api.audit.own import OwnCode, inferred
@@ -93,7 +93,8 @@ def run(index: Index | Client, request: Request, progress: Progress | None = Non
     stated = settings.project_license or project_license(dict.fromkeys(folders))
     judge = Judge(settings.use, stated, settings.policy, settings.suppress, request.baseline, looked.credits, now.date())
     judged = sorted((judge.judged(finding) for finding in looked.findings()), key=_order)
-    audit = _audit(index.info, request, now, stated, judged, looked.files, ignored.count, judge.warnings(judged))
+    warnings = judge.warnings(judged, in_part=request.staged or request.revision is not None)
+    audit = _audit(index.info, request, now, stated, judged, looked.files, ignored.count, warnings)
     return Outcome(audit, looked.texts, corpus)
 
 
@@ -131,9 +132,12 @@ class _Looked:
 
 
 def _entries(request: Request, ignored: Ignored) -> Iterator[Entry | Skipped]:
+    exclude = request.settings.exclude
     if request.revision is not None:
-        return changes.changed(request.paths, request.revision)
-    return changes.staged(request.paths) if request.staged else entries(request.paths, request.settings.exclude, ignored)
+        return without_excluded(changes.changed(request.paths, request.revision), exclude, ignored)
+    if request.staged:
+        return without_excluded(changes.staged(request.paths), exclude, ignored)
+    return entries(request.paths, exclude, ignored)
 
 
 def _file_report(scanned: Scanned, common: int, has_findings: bool) -> FileReport:

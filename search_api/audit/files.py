@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,16 @@ def entries(paths: Sequence[Path], exclude: Sequence[str], ignored: Ignored) -> 
             yield from _archive(path, excluded, ignored)
         else:
             yield from _file(path, shown(path))
+
+
+def without_excluded(found: Iterable[Entry | Skipped], exclude: Sequence[str], ignored: Ignored) -> Iterator[Entry | Skipped]:
+    """What the settings do not leave out, of files that somebody else has listed."""
+    excluded = GitIgnoreSpec.from_lines(exclude)
+    for entry in found:
+        if excluded.match_file(entry.path):
+            ignored.count += 1
+        else:
+            yield entry
 
 
 def shown(path: Path) -> str:

@@ -52,8 +52,8 @@ class Judge:
             return replace(finding, standing="suppressed", suppression=Suppression(rule.reason, rule.expires.isoformat()))
         return replace(finding, standing="baselined") if is_known(finding, self.baseline) else finding
 
-    def warnings(self, findings: Iterable[Finding]) -> list[str]:
-        """Suppressions that have expired while what they are about is still there, and those that are about nothing."""
+    def warnings(self, findings: Iterable[Finding], *, in_part: bool) -> list[str]:
+        """Suppressions that have expired while what they are about is still there, and those that are about nothing in the whole."""
         found = list(findings)
         said = []
         for rule in self.suppress:
@@ -61,7 +61,7 @@ class Judge:
             name = rule.finding or rule.path
             if rule.expires < self.today and about:
                 said.append(f"the suppression of {name} ended on {rule.expires}: {len(about)} of its findings count again ({rule.reason})")
-            elif not about:
+            elif not about and not in_part:
                 said.append(f"the suppression of {name} is about nothing that was found; take it out")
         return said
 

@@ -147,7 +147,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, content: Callable[[str], s
     write(folder / "src/reading.py", _made_up(30, seed=2) + "".join(lines[40:120]) + _made_up(30, seed=3))
     write(folder / "src/filling.py", _renamed(content("src/wrapping.py")))
     for row in corpus_rows:
-        if row["repository"] == "pypi/rich" and len(str(row["content"])) > 400:
+        if row["repository"] == "pypi/rich" and 400 < len(str(row["content"])) < 9000:
             write(folder / "vendor" / str(row["path"]), str(row["content"]))
     write(folder / "pyproject.toml", '[project]\nname = "thing"\nlicense = "Apache-2.0"\n')
     return folder
@@ -164,27 +164,33 @@ def put() -> Callable[[Path, str], None]:
     return write
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that all tests share, as projects do."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def audit(corpus: Index, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+def audit(corpus: Index, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """audit(folder, settings, **what else a Request takes), with the folder as working folder."""
 
     def audited(
         folder: Path, settings: Settings | None = None, *, index: Any = None, paths: tuple[str, ...] = (".",), **more: Any
     ) -> Outcome:
         monkeypatch.chdir(folder)
-        request = Request(tuple(map(Path, paths)), settings or Settings(), **{"now": NOW, **more})
+        request = Request(tuple(map(Path, paths)), settings or Settings(), **{"now": NOW, "cache_folder": kept, **more})
         return run(index or corpus, request)
 
     return audited
 
 
 @pytest.fixture(scope="session")
-def outcome(project: Path, corpus: Index) -> Outcome:
+def outcome(project: Path, corpus: Index, kept: Path) -> Outcome:
     """The audit of the project, made once."""
     before = Path.cwd()
     os.chdir(project)
     try:
-        return run(corpus, Request((Path(),), now=NOW))
+        return run(corpus, Request((Path(),), now=NOW, cache_folder=kept))
     finally:
         os.chdir(before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from indexer.errors import InputError
 from search_api.audit.audit import Outcome
+from search_api.audit.settings import Settings, Suppress
 
 Audit = Callable[..., Outcome]
 
@@ -54,6 +56,16 @@ def test_staged_sees_what_git_would_commit_and_not_the_working_file(
     put(repository / "staged.py", made_up(10))
     put(repository / "not_staged.py", stretches[1])
     assert {finding.path for finding in audit(repository, staged=True).audit.findings} == {"staged.py"}
+
+
+def test_what_the_settings_leave_out_is_left_out_of_changes_too(repository: Path, audit: Audit, git: Any, put: Any, stretches: Any) -> None:
+    put(repository / "data/new.py", stretches[1])
+    settings = Settings(exclude=("data/",), suppress=(Suppress(None, "old.py", "known", datetime.date(2030, 1, 1)),))
+    changed = audit(repository, settings, revision="HEAD").audit
+    assert changed.findings == () and changed.counts.ignored == 1
+    assert changed.warnings == (), "what a part of the project does not show may stand elsewhere in it"
+    git("add", ".")
+    assert audit(repository, settings, staged=True).audit.findings == ()
 
 
 def test_staged_works_before_the_first_commit(tmp_path: Path, audit: Audit, git: Any, put: Any, stretches: Any) -> None:

@@ -171,6 +171,15 @@ def test_a_server_gives_the_same_findings_as_its_folder(copied: Path, corpus: In
     assert remote["findings"] == local["findings"] != []
 
 
+def test_auditing_against_a_server_needs_no_engine(copied: Path, corpus: Index) -> None:
+    hidden = ["numpy", "numba", "pyarrow", "tantivy", "fastapi"]
+    with server(corpus) as (url, _):
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.modules.update(dict.fromkeys({hidden}))\n"
+        code += f"import wherefrom; wherefrom.main(['audit', '.', '--index', '{url}'])"
+        done = subprocess.run([sys.executable, "-c", code], cwd=copied, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 4) and "example/wrapping" in done.stdout, done.stderr
+
+
 def test_a_second_run_asks_nothing_and_answers_the_same(
     many: Path, corpus: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rebuilt_location: str
 ) -> None:

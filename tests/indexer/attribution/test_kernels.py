@@ -1,0 +1,212 @@
+"""Do the kernels of attribution say what their naive twins say, compiled and not?"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexer.attribution import candidate_kernels, offset_kernels, query_kernels, significance_kernels, verify_kernels
+from indexer.attribution.query import Query
+from indexer.fingerprint.kernels import kgram_hashes
+from tests.reference import chains
+
+MODULES = (candidate_kernels, offset_kernels, query_kernels, significance_kernels, verify_kernels)
+K, SUFFICES, SUFFICES_RENAMED, GAP, LOOSE = 3, 6, 8, 12, 2
+RULES = (K, K, SUFFICES, SUFFICES_RENAMED, 1000, 5000, 1000, 50, GAP, LOOSE, 2)
+codes = st.lists(st.integers(0, 3), max_size=40).map(lambda values: np.array(values, np.uint64) * np.uint64(2))
+names = st.lists(st.integers(0, 7), max_size=30).map(lambda values: np.array(values, np.uint64))
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every kernel as numba compiled it, then as Python runs it."""
+    if request.param == "plain":
+        for module in MODULES:
+            for name, kernel in vars(module).copy().items():
+                if hasattr(kernel, "py_func"):
+                    monkeypatch.setattr(module, name, kernel.py_func)
+    with np.errstate(over="ignore"):
+        yield
+
+
+each = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pytestmark = pytest.mark.usefixtures("either")
+
+
+def grams_of(stream: np.ndarray[Any, np.dtype[np.uint64]], renamed: bool) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    out = np.empty(max(0, len(stream) - K + 1), np.uint64)
+    kgram_hashes(stream, 0, len(stream), K, renamed, out)
+    return out
+
+
+@each
+@given(codes, codes)
+def test_exact_runs_are_all_maximal_ones(a: Any, b: Any) -> None:
+    grams, out = grams_of(a, False), np.empty((5000, 3), np.int64)
+    n = verify_kernels.find_exact(a, grams, *query_kernels.chain_grams(grams), b, grams_of(b, False), 1000, out)
+    assert {tuple(row) for row in out[:n].tolist()} == chains.exact_runs(a.tolist(), b.tolist(), K)
+    assert n == len(chains.exact_runs(a.tolist(), b.tolist(), K))
+
+
+@each
+@given(names, names)
+def test_renamed_runs_map_one_to_one_and_cover_every_shared_k_gram(a: Any, b: Any) -> None:
+    grams, out = grams_of(a, True), np.empty((5000, 4), np.int64)
+    tables = np.zeros((4, 128), np.uint64), np.zeros((2, 128), np.int64), np.zeros(1, np.int64)
+    n = verify_kernels.find_renamed(a, grams, *query_kernels.chain_grams(grams), b, grams_of(b, True), K, 1000, *tables, out)
+    covered = set()
+    for i, j, length, changed in out[:n].tolist():
+        mine, theirs = a[i : i + length].tolist(), b[j : j + length].tolist()
+        assert length >= K and chains.maps_one_to_one(mine, theirs)
+        assert changed == sum(x != y for x, y in zip(mine, theirs, strict=True))
+        covered |= {(i + t, j + t) for t in range(length - K + 1)}
+    for i, j in itertools.product(range(len(a) - K + 1), range(len(b) - K + 1)):
+        if chains.maps_one_to_one(a[i : i + K].tolist(), b[j : j + K].tolist()):
+            assert (i, j) in covered
+
+
+@st.composite
+def run_lists(draw: st.DrawFn, *, renamed: bool = False) -> list[chains.Run]:
+    """Distinct runs of one diagonal each, the longest first."""
+    places = draw(st.sets(st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(K, 25)), max_size=8))
+    flags = {place: draw(st.booleans()) for place in sorted(places)}
+    runs = [chains.Run(i, i + n, j, j + n, renamed, renamed and flags[i, j, n]) for i, j, n in sorted(places)]
+    return sorted(runs, key=lambda run: -run.tokens)
+
+
+def rows_of(runs: list[chains.Run]) -> Any:
+    rows = [(run.begin, run.end, run.other, run.other_end, run.renamed, run.recurring, 0, 0) for run in runs]
+    return np.array(rows, np.int64).reshape(-1, verify_kernels.COLUMNS)
+
+
+def runs_of(rows: Any) -> list[chains.Run]:
+    return [chains.Run(*row[:4], bool(row[4]), bool(row[5])) for row in rows.tolist()]
+
+
+@each
+@given(run_lists(), run_lists(renamed=True))
+def test_renamed_runs_give_way_as_the_twin_says(exact: list[chains.Run], renamed: list[chains.Run]) -> None:
+    got = verify_kernels.settle(rows_of(exact), rows_of(renamed), SUFFICES, SUFFICES_RENAMED)
+    assert runs_of(got) == chains.settled(exact, renamed, SUFFICES, SUFFICES_RENAMED)
+
+
+@each
+@given(run_lists())
+def test_chains_are_those_of_the_twin(runs: list[chains.Run]) -> None:
+    nothing = np.empty(0, np.int32)
+    rows, ends = verify_kernels.chain_up(rows_of(runs), np.arange(200), RULES, nothing, nothing)
+    bounds = [0, *ends.tolist()]
+    got = [rows[begin:end] for begin, end in itertools.pairwise(bounds)]
+    wanted = chains.chains(runs, k=K, suffices=SUFFICES, longest_gap=GAP, loose=LOOSE, most_chains=50)
+    assert [runs_of(chain) for chain in got] == wanted
+    for chain in got:
+        if len(chain):
+            assert verify_kernels.similarity(chain, np.arange(200)) == chains.similarity(runs_of(chain))
+
+
+@each
+@given(st.lists(st.integers(-5, 5), max_size=70))
+def test_order_is_stable(values: list[int]) -> None:
+    wanted = sorted(range(len(values)), key=lambda i: values[i])
+    for kernels in (candidate_kernels, verify_kernels):
+        assert kernels.order_of(np.array(values, np.int64)).tolist() == wanted
+
+
+@each
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-30, 300), st.integers(0, 5), st.booleans()), max_size=40))
+def test_groups_hold_neighbouring_diagonals_and_count_a_fingerprint_once(hits: list[tuple[int, int, int, bool]]) -> None:
+    hits = sorted(hits, key=lambda hit: hit[:2])
+    first, weights = np.array([0, 1, 1, 3, 4, 4]), np.array([1.0, 2.0, 9.0, 4.0, 8.0, 16.0])
+    docs, diagonals, prints = (np.array([hit[column] for hit in hits], np.int64) for column in range(3))
+    flags = np.array([candidate_kernels.AGREES if hit[3] else 0 for hit in hits], np.uint8)
+    begins, ends, scores = np.empty(len(hits), np.int64), np.empty(len(hits), np.int64), np.empty(len(hits))
+    n = candidate_kernels.cluster(docs, diagonals, prints, flags, first, weights, 50, begins, ends, scores)
+    wanted: list[list[tuple[int, int, int, bool]]] = []
+    for hit in hits:
+        if wanted and wanted[-1][-1][0] == hit[0] and hit[1] - wanted[-1][-1][1] <= 50:
+            wanted[-1].append(hit)
+        else:
+            wanted.append([hit])
+    assert [hits[b:e] for b, e in zip(begins[:n], ends[:n], strict=True)] == wanted
+    for group, score in zip(wanted, scores[:n], strict=True):
+        seen = {int(first[hit[2]]): hit[3] for hit in reversed(group)}
+        assert score == pytest.approx(sum(weights[value] * (1 + candidate_kernels.TIE * agrees) for value, agrees in seen.items()))
+
+
+@each
+@given(st.lists(st.integers(0, 6), max_size=60))
+def test_repeats_weigh_less(values: list[int]) -> None:
+    hashes, counted = np.array(values, np.uint64), Counter(values)
+    assert query_kernels.first_of_value(hashes).tolist() == [values.index(value) for value in values]
+    wanted = [(1 + np.log(counted[value])) / counted[value] for value in values]
+    assert query_kernels.freshness(hashes).tolist() == pytest.approx(wanted)
+
+
+@each
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 40)), max_size=12), st.integers(1, 80))
+def test_rarity_lies_between_that_of_the_neighbours(prints: list[tuple[int, int]], n_tokens: int) -> None:
+    positions = np.cumsum([step for step, _ in prints], dtype=np.int64)
+    holders = np.array([count for _, count in prints], np.int64)
+    fresh, held = np.linspace(0.5, 1.0, n_tokens), holders > 0
+    rare = np.maximum(0.02, 1 - 0.4 * np.log(np.maximum(holders, 1)))
+    spread = np.interp(np.arange(n_tokens), positions[held] + 4.0, rare[held]) if held.any() else np.full(n_tokens, 0.3)
+    got = significance_kernels.weigh(positions, 4.0, holders, fresh, 0.4, 0.02, 0.3, 0.7)
+    assert got.tolist() == pytest.approx(np.append(0, np.cumsum(spread * fresh * 0.7)).tolist())
+
+
+@each
+@given(st.lists(st.tuples(st.integers(1, 13), st.integers(0, 2)), min_size=1, max_size=6), st.integers(20, 60), st.data())
+def test_open_ends_are_tokens_not_covered_in_the_window_of_a_held_fingerprint(
+    steps: list[tuple[int, int]], n_tokens: int, data: st.DataObject
+) -> None:
+    windows = [0, *itertools.accumulate(step for step, _ in steps[:-1])]
+    windows = [window for window in windows if window + 20 <= n_tokens] or [0]
+    counts = np.array([count for _, count in steps[: len(windows)]], np.int64)
+    covered = np.array(data.draw(st.lists(st.booleans(), min_size=n_tokens, max_size=n_tokens)), np.bool_)
+    wanted = 0
+    for p, window in enumerate(windows):
+        last = p == len(windows) - 1
+        end = n_tokens if last else min(n_tokens, windows[p + 1] - 1 + 20)
+        if counts[p] and not covered[window:end].all():
+            wanted = max(wanted, 2 if p == 0 or last else 1)
+    assert verify_kernels.ends_open(np.array(windows, np.int64), counts, covered, 20) == wanted
+
+
+@each
+@given(st.text("aé\U0001f600\r\n", max_size=40))
+def test_lines_and_units_are_those_of_python(text: str) -> None:
+    data = np.frombuffer(text.encode(), np.uint8)
+    starts = [0]
+    for i, character in enumerate(text):
+        if character == "\n" or (character == "\r" and text[i + 1 : i + 2] != "\n"):
+            starts.append(len(text[: i + 1].encode()))
+    assert offset_kernels.line_starts(data).tolist() == starts
+    for utf_16 in (False, True):
+        got = offset_kernels.units_before(data, utf_16)
+        for i in range(len(text) + 1):
+            before = text[:i]
+            assert got[len(before.encode())] == (len(before.encode("utf-16-le")) // 2 if utf_16 else i)
+
+
+@pytest.mark.parametrize("module", (query_kernels, candidate_kernels, verify_kernels), ids=lambda module: module.__name__)
+def test_the_cache_knows_the_state_of_kernels_of_other_files_and_no_object_of_this_process(module: ModuleType) -> None:
+    """The values of free variables are in the key of numba's cache. A kernel among them would differ in every process."""
+    stamped = [kernel for kernel in vars(module).values() if getattr(getattr(kernel, "py_func", kernel), "__closure__", None)]
+    assert len(stamped) >= 2
+    for kernel in stamped:
+        cells = getattr(kernel, "py_func", kernel).__closure__
+        assert [cell.cell_contents for cell in cells] == [module.STAMP]
+
+
+def test_a_text_is_read_alike_compiled_and_not() -> None:
+    text = "def f(a, b):\n    return a + b * f(b, a)  # 'é' \"x y\"\n" * 4
+    query = Query.of(text)
+    assert len(query) == 4 * len(Query.of(text[: len(text) // 4])) and len(query.exact.keys) and len(query.renamed.keys)
