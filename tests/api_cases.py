@@ -35,6 +35,7 @@ def run(url: str, examples: int, seed: int, phases: str = "examples,coverage,fuz
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", CHECKS, "--phases", phases),
         *("--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure", "--suppress-health-check", "all"),
+        *("--request-timeout", "60"),  # the first question of a kind may wait for a compiler
     ]
     with tempfile.TemporaryDirectory() as folder:  # it keeps what it has found beside it
         done = subprocess.run(
