@@ -26,10 +26,8 @@ MOST_EQUALS = 32  # candidates, while others as good as the best may hold more a
 MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers it
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
-SHORT = (
-    64  # tokens: a text in which one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER, as where an end is open
-)
-MOST_TOKENS = 1 << 15  # of documents read whole for further places of a fingerprint
+SHORT = 64  # tokens: in such a text one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER
+MOST_TOKENS = 1 << 16  # of documents read whole for further places of a fingerprint
 EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
@@ -57,7 +55,7 @@ class _Search:
     deadline: float
     found: list[Found] = field(default_factory=list)
     seen: set[tuple[int, int, int, int]] = field(default_factory=set)
-    chains: set[tuple[int, int, int, int]] = field(default_factory=set)
+    chains: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
     limits: list[str] = field(default_factory=list)
 
     def verify(self, candidates: Candidates, i: int, *, whole: bool = False) -> bool:
@@ -71,9 +69,11 @@ class _Search:
         chains = self.comparer.compare(segment, doc, begin, end)
         for chain in chains:
             stands_at = (place[0], doc, chain.rows[0, 0], chain.compared.region.first_token + int(chain.rows[0, 2]))
-            if stands_at not in self.chains:  # candidates of one document may overlap
-                self.chains.add(stands_at)
+            one = self.chains.setdefault(stands_at, len(self.found))  # candidates of one document may overlap
+            if one == len(self.found):
                 self.found.append(Found(segment, doc, chain))
+            elif chain.rows[-1, 1] > self.found[one].chain.rows[-1, 1]:
+                self.found[one] = Found(segment, doc, chain)
         return bool(chains)
 
     def late(self) -> bool:
@@ -83,10 +83,9 @@ class _Search:
         self.limits.append("timeout_ms")
         return True
 
-    def ends_open(self) -> int:
-        """Whether exact runs leave some window open of a fingerprint that the index holds: 2 for one at an end of the text, else 1."""
-        windows, covered = self.query.exact.windows, self.comparer.covered_exactly
-        return int(kernels.ends_open(windows, self.finder.counts, covered, SPEC.exact.guarantee))
+    def opens(self, held: NDArray[np.int64]) -> int:
+        """Whether a longer exact run than those found may stand where fingerprints are `held`: 2 for one at an end of the text, else 1."""
+        return int(kernels.open_stretches(self.query.exact.windows, held, self.comparer.reach, SPEC.exact.guarantee))
 
     def uncovered(self) -> NDArray[np.bool_]:
         """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
@@ -125,7 +124,7 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
     for i, score in enumerate(candidates.scores[:most].tolist()):
         if score < WORTH * candidates.scores[0] or search.late():
             return
-        if i >= MOST_VERIFIED + more and search.ends_open() < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
+        if i >= MOST_VERIFIED + more and search.opens(search.finder.counts) < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         if beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more):
@@ -137,14 +136,21 @@ def _more(search: _Search) -> int:
 
 
 def _verify_other_places(search: _Search, candidates: Candidates) -> None:
-    """The best documents whole, where a fingerprint of theirs has more places than an index keeps and tokens are open still."""
-    left = MOST_TOKENS
-    for i in np.flatnonzero(candidates.other_places[:MOST_VERIFIED]).tolist():
-        if candidates.scores[i] < WORTH * candidates.scores[0] or not search.ends_open() or search.late():
+    """The best documents whole, where fingerprints have more places than an index keeps and a longer run than those found may stand."""
+    if not search.opens(search.finder.counts):
+        return
+    left, looked_at = MOST_TOKENS, set()
+    for i in np.flatnonzero(candidates.other_places).tolist():
+        document = int(candidates.segments[i]), int(candidates.docs[i])
+        if document in looked_at:
+            continue
+        looked_at.add(document)
+        is_spent = left <= 0 or len(looked_at) > MOST_VERIFIED
+        if is_spent or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
             return
-        begin, end = search.segments[candidates.segments[i]].token_range(int(candidates.docs[i]))
-        left -= end - begin
-        if left >= 0:
+        if search.opens(candidates.held_by(i, len(search.query.exact.keys))):
+            begin, end = search.segments[document[0]].token_range(document[1])
+            left -= end - begin
             search.verify(candidates, i, whole=True)
 
 

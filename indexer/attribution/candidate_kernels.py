@@ -97,6 +97,18 @@ def next_open(hit_begin, hit_end, which, is_open, i):
 
 
 @njit(cache=True, nogil=True)
+def held_by(segments, docs, hit_begin, hit_end, which, i, n_prints):
+    """How often the document of group i holds each of the text's first n fingerprints, as far as its groups say."""
+    out = np.zeros(n_prints, np.int64)
+    for g in range(len(docs)):
+        if docs[g] == docs[i] and segments[g] == segments[i]:
+            for h in range(hit_begin[g], hit_end[g]):
+                if which[h] < n_prints:
+                    out[which[h]] += 1
+    return out
+
+
+@njit(cache=True, nogil=True)
 def beside_the_best(hit_begin, hit_end, which, scores, n_prints):
     """For each group, best first, its score over that of the best ones that hold its fingerprints, on average."""
     best, out = np.zeros(n_prints, np.float64), np.empty(len(scores), np.float64)

@@ -58,6 +58,10 @@ class Candidates:
         """The first candidate from i on that holds an open fingerprint; their number where there is none."""
         return int(kernels.next_open(self.first_hits, self.last_hits, self.prints, is_open, i))
 
+    def held_by(self, i: int, n: int) -> NDArray[np.int64]:
+        """How often the document of candidate i holds each of the text's first n fingerprints, as far as candidates say."""
+        return kernels.held_by(self.segments, self.docs, self.first_hits, self.last_hits, self.prints, i, n)  # type: ignore[no-any-return]
+
 
 class Finder:
     """Reads the postings of one text's fingerprints, those of the exact channel first.

@@ -7,7 +7,7 @@ not vendored. What is unknown decides nothing. Those that cover the same stretch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,14 +39,15 @@ class Found:
         """Sorts the best first, and of equals the likely original."""
         flags = self.segment.value("doc.flags", self.doc)
         date, stars = self.segment.value("doc.date", self.doc), self.segment.value("doc.stars", self.doc)
-        score, similarity = -round(self.chain.score, 3), -self.chain.similarity
-        return score, similarity, date, -stars, flags & IS_FORK, flags & IS_VENDORED, self.segment.value("doc.id", self.doc)
+        score, is_renamed, similarity = -round(self.chain.score, 3), self.chain.runs[0].kind == "renamed", -self.chain.similarity
+        origin = (date, -stars, flags & IS_FORK, flags & IS_VENDORED, self.segment.value("doc.id", self.doc))
+        return score, is_renamed, similarity, *origin
 
 
 def ranked(found: list[Found]) -> list[list[Found]]:
     """Groups of copies, best first, the likely original leading each."""
     groups: list[tuple[int, list[Found]]] = []
-    for one in sorted(found, key=Found.rank) if len(found) > 1 else found:
+    for one in sorted(_no_rarer_than_exact(found), key=Found.rank) if len(found) > 1 else found:
         least, most = SAME_STRETCH * one.tokens, one.tokens / SAME_STRETCH
         same = next((group for tokens, group in groups if least <= tokens <= most and _same_stretch(group[0], one)), None)
         if same is None:
@@ -54,6 +55,19 @@ def ranked(found: list[Found]) -> list[list[Found]]:
         else:
             same.append(one)
     return [group for _, group in groups]
+
+
+def _no_rarer_than_exact(found: list[Found]) -> list[Found]:
+    """A renamed run inside an exact one of another source counts no more than that one: what is common as it stands, is so renamed."""
+    whole = [one.chain for one in found if len(one.chain.rows) == 1]
+    exact = [(chain.runs[0], chain.score) for chain in whole if chain.runs[0].kind == "exact"]
+    least = []
+    for one in found:
+        first, last, score = one.chain.runs[0], one.chain.runs[-1], one.chain.score
+        if first.kind == "renamed":
+            score = min([score, *(other for run, other in exact if run.begin <= first.begin and last.end <= run.end)])
+        least.append(one if score == one.chain.score else replace(one, chain=replace(one.chain, score=score)))
+    return least
 
 
 def _same_stretch(a: Found, b: Found) -> bool:

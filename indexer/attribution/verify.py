@@ -105,8 +105,8 @@ class Chain:
 class Comparer:
     """Compares one text with many regions; scratch arrays are kept.
 
-    `covered`, `covered_exactly` bool (tokens,): which tokens of the text the chains found so far hold. `cut`: more runs than
-    MOST_RUNS were found somewhere.
+    `covered` bool (tokens,): which tokens of the text the chains found so far hold. `reach` int64 (tokens,): where the furthest exact
+    run of them that holds a token ends, 0 for none. `cut`: more runs than MOST_RUNS were found somewhere.
     """
 
     def __init__(self, query: Query, weights: Weights, kinds: tuple[SpanKind, ...], least: float) -> None:
@@ -116,27 +116,38 @@ class Comparer:
         size = 1 << max(6, (2 * len(query.codes) + 2).bit_length())
         self._scratch = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64), np.zeros(1, np.int64)
         self._wanted = (weights.exact, weights.renamed, "exact" in kinds, "renamed" in kinds, least, STRETCH_NORM, COVERAGE_POWER)
-        self.covered, self.covered_exactly = np.zeros((2, len(query)), np.bool_)
+        self.covered, self.reach = np.zeros(len(query), np.bool_), np.zeros(len(query), np.int64)
         self.cut = False
 
     def compare(self, segment: Segment, doc: int, begin: int, end: int) -> list[Chain]:
         """Chains between the text and tokens [begin, end) of a segment's document that are findings, heaviest first.
 
-        Cost: unpacking, tokenizing and comparing them; about 0.1 ms for one block.
+        Cost: unpacking, tokenizing and comparing them; about 0.1 ms for one block, twice where a run goes on beyond them.
         """
-        region = segment.region(doc, begin - PADDING, end + PADDING)
-        low, high = max(0, begin - PADDING - region.first_token), end + PADDING - region.first_token
+        first, stop = segment.token_range(doc)
+        begin, end = max(first, begin - PADDING), min(stop, end + PADDING)
+        chains, goes_on = self._chains(segment, doc, begin, end, (first, stop))
+        if goes_on:
+            more = len(self.reach)
+            chains, _ = self._chains(segment, doc, max(first, begin - more), min(stop, end + more), (first, stop))
+        return chains
+
+    def _chains(self, segment: Segment, doc: int, begin: int, end: int, document: tuple[int, int]) -> tuple[list[Chain], bool]:
+        """The chains in tokens [begin, end), and whether a run ends where they do, but neither the text nor the document."""
+        region = segment.region(doc, begin, end)
+        low, high = begin - region.first_token, end - region.first_token
         family = segment.value("doc.flags", doc) >> COMMENT_SHIFT
         runs, ends, alike, scores, blanks, region_tokens, cut = kernels.compare(
             self._text, self._shape, np.frombuffer(region.data, np.uint8), byte_classes(), keyword_table(), low, high, family, _RULES,
-            *self._scratch, *self._wanted, self.covered, self.covered_exactly,
+            *self._scratch, *self._wanted, self.covered, self.reach,
         )  # fmt: skip
         self.cut |= cut
-        if not len(ends):
-            return []
         compared = Compared(region, *region_tokens)
-        first, chains = 0, []
+        first, chains, goes_on = 0, [], False
         for stop, similarity, score in zip(ends.tolist(), alike.tolist(), scores.tolist(), strict=True):
-            chains.append(Chain(compared, runs[first:stop], blanks, similarity, score))
+            rows = runs[first:stop]
+            goes_on |= begin > document[0] and rows[0, kernels.OTHER] == low and rows[0, kernels.BEGIN] > 0
+            goes_on |= end < document[1] and rows[-1, kernels.OTHER_END] == high and rows[-1, kernels.END] < len(self.reach)
+            chains.append(Chain(compared, rows, blanks, similarity, score))
             first = stop
-        return chains
+        return chains, bool(goes_on)

@@ -433,23 +433,33 @@ def count_true(flags):
 
 
 @njit(cache=True, nogil=True)
-def ends_open(windows, counts, covered, guarantee):
-    """Whether a token is not covered in some window of a fingerprint that is held: 0 for none, 1 inside the text, 2 at an end of it.
+def open_stretches(windows, held, reach, guarantee):
+    """Whether a run longer than those found may stand where fingerprints that follow each other are `held`: 0 for no, 1 for yes, 2
+    for the first or the last of the text.
 
-    `windows` of the exact channel, whose `counts` come first: a shared run of `guarantee` tokens that holds fingerprint p begins in
-    windows[p] to windows[p + 1] - 1.
+    `windows` of the exact channel: a run of `guarantee` tokens that holds fingerprints p to q begins in windows[p] at the earliest and
+    ends before windows[q + 1] - 1 + guarantee. `reach` int64 (tokens,): where the longest found run that holds a token ends, at least
+    for its first token.
     """
-    gap = -1  # the last token not covered before `end`
-    at, found = 0, 0
-    for p in range(len(windows)):
-        end = min(len(covered), windows[p + 1] - 1 + guarantee if p + 1 < len(windows) else len(covered))
-        while at < end:
-            if not covered[at]:
-                gap = at
-            at += 1
-        if counts[p] > 0 and gap >= windows[p]:
-            found = max(found, 2 if p == 0 or p == len(windows) - 1 else 1)
-    return found
+    open_, first, n = 0, -1, len(windows)
+    for p in range(n + 1):
+        is_held = p < n and held[p] > 0
+        if is_held and first < 0:
+            first = p
+        if first >= 0 and not is_held:
+            open_ = max(open_, is_open(windows, first, p - 1, reach, guarantee))
+            first = -1
+    for p in (0, n - 1):
+        if n and held[p] > 0 and is_open(windows, p, p, reach, guarantee):
+            open_ = 2
+    return open_
+
+
+@njit(cache=True, nogil=True)
+def is_open(windows, first, last, reach, guarantee):
+    """1 if no single run holds all tokens of runs whose fingerprints are `first` to `last`, else 0."""
+    end = min(len(reach), windows[last + 1] - 1 + guarantee if last + 1 < len(windows) else len(reach))
+    return 1 if reach[windows[first]] < end else 0
 
 
 @njit(cache=True, nogil=True)
@@ -581,11 +591,11 @@ def compare_for(stamp):
         stretch_norm,
         coverage_power,
         covered,
-        covered_exactly,
+        reach,
     ):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
-        Marks their tokens in `covered` and `covered_exactly`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
+        Marks their tokens in `covered`, and of exact ones in `reach`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
         renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends,
         codes and their tokens, whether more runs were found than are looked at).
         """
@@ -638,7 +648,8 @@ def compare_for(stamp):
             for r in range(len(chain)):
                 covered[chain[r, BEGIN] : chain[r, END]] = True
                 if not chain[r, RENAMED]:
-                    covered_exactly[chain[r, BEGIN] : chain[r, END]] = True
+                    for t in range(chain[r, BEGIN], chain[r, END]):
+                        reach[t] = max(reach[t], chain[r, END])
             kept_ends[n_chains] = n_kept
             n_chains += 1
         region_tokens = (starts, ends, codes[:m], code_tokens[:m])

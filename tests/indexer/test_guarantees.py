@@ -16,7 +16,7 @@ import pytest
 
 from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_MEMBERSHIP, GUARANTEE_TOKENS_RENAMED
 from indexer.text.keywords import KEYWORDS
-from tests.indexer.conftest import RealIndex
+from tests.indexer.conftest import RealIndex, build
 from tests.reference import evidence
 from tests.reference.tokens import renamed
 
@@ -94,6 +94,26 @@ def test_attribution_finds_a_run_inside_other_code(real: RealIndex) -> None:
         answer = real.index.attribute(text)
         if not any(span.start <= begin and span.end >= end for span in answer.spans):
             missed.append(f"{cut.where}: {answer.status} {[(s.start, s.end, s.kind) for s in answer.spans]} of {(begin, end)}")
+    assert not missed, f"{len(missed)} of {RUNS // 5}: " + "\n".join(missed[:20])
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> RealIndex:
+    """Tables of numbers, in which k-grams have far more places than an index keeps of a document."""
+    chance = random.Random(81)
+    numbers = [[(i, [(j, chance.choice((0, 0, 0, 1, 2, 3))) for j in range(64)]) for i in range(64)] for _ in range(3)]
+    lines = [[f"    {i}: {{" + ", ".join(f"{j}: {n}" for j, n in row) + "}," for i, row in table] for table in numbers]
+    rows = [{"content": "\n".join(each), "repository": f"o/r{i}", "path": f"table{i}.py"} for i, each in enumerate(lines)]
+    folder = tmp_path_factory.mktemp("tables") / "tables.index"
+    return RealIndex(build(folder, rows), folder, rows, {})
+
+
+def test_attribution_finds_every_run_of_tables(tables: RealIndex) -> None:
+    missed = []
+    for cut in cuts(tables, 82, RUNS // 5, GUARANTEE_TOKENS, reflow=False):
+        answer = tables.index.attribute(cut.text)
+        if not any((span.start, span.end) == (0, len(cut.text)) for span in answer.spans):
+            missed.append(f"{cut.where}: {answer.status} {[(s.start, s.end) for s in answer.spans]} of {(0, len(cut.text))}")
     assert not missed, f"{len(missed)} of {RUNS // 5}: " + "\n".join(missed[:20])
 
 

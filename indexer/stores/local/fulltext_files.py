@@ -79,7 +79,8 @@ def lockable(folder: Path) -> Iterator[Path]:
     """A folder with the same files in which tantivy can make its lock file; needed while it opens, not later.
 
     That is the folder itself, or a temporary one of links to its files where it cannot be written to (another user's index,
-    a read-only mount). Raises UnusableIndex where there is no temporary folder either.
+    a read-only mount). Raises UnusableIndex where there is no temporary folder either, IndexCorrupt
+    where the folder itself is gone.
     """
     if os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         yield folder
@@ -91,7 +92,11 @@ def lockable(folder: Path) -> Iterator[Path]:
             f"{folder}: read-only, and no temporary folder for tantivy's lock file ({error}); set TMPDIR to a folder that can be written to"
         ) from error
     with view as name:
-        for file in folder.resolve().iterdir():
+        try:
+            files = list(folder.resolve().iterdir())
+        except FileNotFoundError:
+            raise IndexCorrupt(f"{folder}: missing; {_REMEDY}") from None
+        for file in files:
             if file.name not in _LOCKS:
                 (Path(name) / file.name).symlink_to(file)
         yield Path(name)

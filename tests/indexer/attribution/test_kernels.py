@@ -164,20 +164,24 @@ def test_rarity_lies_between_that_of_the_neighbours(prints: list[tuple[int, int]
 
 @each
 @given(st.lists(st.tuples(st.integers(1, 13), st.integers(0, 2)), min_size=1, max_size=6), st.integers(20, 60), st.data())
-def test_open_ends_are_tokens_not_covered_in_the_window_of_a_held_fingerprint(
+def test_a_stretch_is_open_where_no_single_run_holds_what_its_fingerprints_allow(
     steps: list[tuple[int, int]], n_tokens: int, data: st.DataObject
 ) -> None:
     windows = [0, *itertools.accumulate(step for step, _ in steps[:-1])]
     windows = [window for window in windows if window + 20 <= n_tokens] or [0]
-    counts = np.array([count for _, count in steps[: len(windows)]], np.int64)
-    covered = np.array(data.draw(st.lists(st.booleans(), min_size=n_tokens, max_size=n_tokens)), np.bool_)
-    wanted = 0
-    for p, window in enumerate(windows):
-        last = p == len(windows) - 1
-        end = n_tokens if last else min(n_tokens, windows[p + 1] - 1 + 20)
-        if counts[p] and not covered[window:end].all():
-            wanted = max(wanted, 2 if p == 0 or last else 1)
-    assert verify_kernels.ends_open(np.array(windows, np.int64), counts, covered, 20) == wanted
+    counts = [count for _, count in steps[: len(windows)]]
+    runs = data.draw(st.lists(st.tuples(st.integers(0, n_tokens - 1), st.integers(1, n_tokens)), max_size=4))
+    runs = [(begin, min(n_tokens, begin + length)) for begin, length in runs]
+    reach = np.array([max([end for begin, end in runs if begin <= t < end], default=0) for t in range(n_tokens)], np.int64)
+
+    def is_open(first: int, last: int) -> bool:
+        end = n_tokens if last == len(windows) - 1 else min(n_tokens, windows[last + 1] - 1 + 20)
+        return not any(run[0] <= windows[first] and end <= run[1] for run in runs)
+
+    held = [list(group) for is_held, group in itertools.groupby(range(len(windows)), lambda p: counts[p] > 0) if is_held]
+    wanted = 1 if any(is_open(group[0], group[-1]) for group in held) else 0
+    wanted = 2 if any(counts[p] and is_open(p, p) for p in (0, len(windows) - 1)) else wanted
+    assert verify_kernels.open_stretches(np.array(windows, np.int64), np.array(counts, np.int64), reach, 20) == wanted
 
 
 @each
