@@ -27,7 +27,7 @@ MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers i
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
 SHORT = 64  # tokens: in such a text one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER
-MOST_TOKENS = 1 << 16  # of documents read whole for further places of a fingerprint
+MOST_TOKENS = 1 << 16  # of a document read whole for further places of a fingerprint; when so many are read, no other one is
 EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
@@ -148,8 +148,8 @@ def _verify_other_places(search: _Search, candidates: Candidates) -> None:
         is_spent = left <= 0 or len(looked_at) > MOST_VERIFIED
         if is_spent or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
             return
-        if search.opens(candidates.held_by(i, len(search.query.exact.keys))):
-            begin, end = search.segments[document[0]].token_range(document[1])
+        begin, end = search.segments[document[0]].token_range(document[1])
+        if end - begin <= MOST_TOKENS and search.opens(candidates.elsewhere_in(i, len(search.query.exact.keys))):
             left -= end - begin
             search.verify(candidates, i, whole=True)
 

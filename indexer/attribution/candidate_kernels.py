@@ -9,13 +9,11 @@ import numpy as np
 from numba import njit
 
 from indexer.compiling import stamp_of
+from indexer.fingerprint.kernels import MAX_POSITIONS
 from indexer.segment import kernels as segment_kernels
 from indexer.segment.kernels import LONG_LIST, check, find_entry, find_last_at_most, read_varint
 
-OTHER_PLACES, AGREES = (
-    1,
-    2,
-)  # bits of a hit: its document may hold the fingerprint elsewhere too; both contexts are the text's, or not known
+OTHER_PLACES, AGREES = 1, 2  # bits of a hit: its document holds the fingerprint elsewhere too; both contexts are the text's, or unknown
 TIE = 0.02  # what agreeing contexts add to the weight of a hit: they decide between equals
 
 
@@ -97,15 +95,28 @@ def next_open(hit_begin, hit_end, which, is_open, i):
 
 
 @njit(cache=True, nogil=True)
-def held_by(segments, docs, hit_begin, hit_end, which, i, n_prints):
-    """How often the document of group i holds each of the text's first n fingerprints, as far as its groups say."""
+def elsewhere_in(segments, docs, hit_begin, hit_end, which, elsewhere, i, n_prints):
+    """Which of the text's first n fingerprints the document of group i holds in places that no group has."""
     out = np.zeros(n_prints, np.int64)
     for g in range(len(docs)):
         if docs[g] == docs[i] and segments[g] == segments[i]:
             for h in range(hit_begin[g], hit_end[g]):
-                if which[h] < n_prints:
-                    out[which[h]] += 1
+                if which[h] < n_prints and elsewhere[h]:
+                    out[which[h]] = 1
     return out
+
+
+@njit(cache=True, nogil=True)
+def settle_places(prints, flags, counts, in_doc):
+    """Takes OTHER_PLACES from the hits of one document that are not MAX_POSITIONS of a fingerprint: a short list does not say which of its
+    documents has further places. `in_doc` int64 (prints,) is 0 for all and stays so."""
+    for i in range(len(prints)):
+        in_doc[prints[i]] += 1
+    for i in range(len(prints)):
+        if in_doc[prints[i]] < MAX_POSITIONS and counts[prints[i]] <= LONG_LIST:
+            flags[i] &= ~OTHER_PLACES
+    for i in range(len(prints)):
+        in_doc[prints[i]] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -321,14 +332,15 @@ def gather_for(stamp):
         its value, weights). bounds: (lists read whatever they cost, postings taken of one list, postings looked at and taken in all,
         tolerance, groups). dead[w]: how many of those read are of removed documents. Marks in `cut` the fingerprints of which some
         postings are in no group. Returns a bad page or -1, and for each group, best first, its document, first and last diagonal,
-        score, whether a hit may have other places, and its hits: which[begin:end].
+        score, whether a hit has other places, and its hits: of which fingerprint each is and whether that has other places, [begin:end].
         """
         assert stamp >= 0
         keys, n_exact, payloads, counts, tokens, first, weights = asked
         always, most, most_looked_at, most_taken, tolerance, most_groups = bounds
         positions, flags, prints = np.empty(64, np.uint64), np.empty(64, np.uint8), np.empty(64, np.int64)
         none = np.empty(0, np.int64)
-        nothing = (none, none, none, np.empty(0, np.float64), np.empty(0, np.bool_), none, none, none)
+        no_flags = np.empty(0, np.bool_)
+        nothing = (none, none, none, np.empty(0, np.float64), no_flags, none, none, none, no_flags)
         n, looked_at = np.int64(0), 0
         for rank in range(len(wanted)):
             w = wanted[rank]
@@ -361,9 +373,10 @@ def gather_for(stamp):
             return bad, nothing
         for i in range(n):
             diagonals[i] = np.int64(positions[i]) - tokens[prints[i]]
-        same = 0
+        same, in_doc = 0, np.zeros(len(keys), np.int64)
         for i in range(1, n + 1):  # documents ascend with the positions; within each, sort by diagonal
             if i == n or docs[i] != docs[same]:
+                settle_places(prints[same:i], flags[same:i], counts, in_doc)
                 sort_by_first(diagonals[same:i], prints[same:i], flags[same:i])
                 same = i
         begins, ends, scores = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.float64)
@@ -374,12 +387,11 @@ def gather_for(stamp):
                 cut[prints[i]] = True
         order = order[:most_groups]
         begins, ends = begins[order], ends[order]
-        other = np.zeros(len(order), np.bool_)
+        other, elsewhere = np.zeros(len(order), np.bool_), flags & OTHER_PLACES != 0
         for g in range(len(order)):
-            for i in range(begins[g], ends[g]):
-                other[g] |= flags[i] & OTHER_PLACES != 0
+            other[g] = elsewhere[begins[g] : ends[g]].any()
         lasts = diagonals[ends - 1] if len(order) else none
-        return -1, (docs[begins], diagonals[begins], lasts, scores[order], other, begins, ends, prints)
+        return -1, (docs[begins], diagonals[begins], lasts, scores[order], other, begins, ends, prints, elsewhere)
 
     return gather
 

@@ -31,8 +31,8 @@ class Candidates:
     """Groups of hits, best first; ties by segment and document number.
 
     For each int64 or bool (groups,): `segments` its segment, `docs` its document there, tokens [begins, ends) of it that may match,
-    `scores` float64; `other_places`: a hit may stand elsewhere in the document too; its hits are of the text's fingerprints
-    prints[first_hits[i] : last_hits[i]].
+    `scores` float64; its hits are [first_hits[i], last_hits[i]) of those of all: `prints` int64 (hits,) which fingerprint of the text each
+    is of, `elsewhere` bool (hits,) whether the document holds that one in further places. `other_places`: whether any of its hits.
     """
 
     segments: NDArray[np.int64]
@@ -44,6 +44,7 @@ class Candidates:
     first_hits: NDArray[np.int64]
     last_hits: NDArray[np.int64]
     prints: NDArray[np.int64]
+    elsewhere: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.docs)
@@ -58,16 +59,17 @@ class Candidates:
         """The first candidate from i on that holds an open fingerprint; their number where there is none."""
         return int(kernels.next_open(self.first_hits, self.last_hits, self.prints, is_open, i))
 
-    def held_by(self, i: int, n: int) -> NDArray[np.int64]:
-        """How often the document of candidate i holds each of the text's first n fingerprints, as far as candidates say."""
-        return kernels.held_by(self.segments, self.docs, self.first_hits, self.last_hits, self.prints, i, n)  # type: ignore[no-any-return]
+    def elsewhere_in(self, i: int, n: int) -> NDArray[np.int64]:
+        """For each of the text's first n fingerprints, 1 if the document of candidate i holds it where no candidate stands, else 0."""
+        groups = self.segments, self.docs, self.first_hits, self.last_hits
+        return kernels.elsewhere_in(*groups, self.prints, self.elsewhere, i, n)  # type: ignore[no-any-return]
 
 
 class Finder:
     """Reads the postings of one text's fingerprints, those of the exact channel first.
 
-    `cut` bool (prints,): some of its
-    postings are in no candidate given so far. Postings of removed documents are not counted once they have been read.
+    `counts` int64 (prints,): postings of each, those of removed documents until they have been read. `cut` bool (prints,): some of
+    them are in no candidate given so far.
     """
 
     def __init__(self, segments: Sequence[Segment], query: Query) -> None:
@@ -86,12 +88,8 @@ class Finder:
             )
             segment.file.raise_bad_page(bad)
         documents = sum(segment.documents for segment in segments)
+        self.counts: NDArray[np.int64] = self._counts.sum(0)
         self._weights = np.log2(1 + documents / np.maximum(self.counts, 1))
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Postings of each fingerprint."""
-        return (self._counts - self._dead).sum(0)  # type: ignore[no-any-return]
 
     @property
     def repositories(self) -> NDArray[np.int64]:
@@ -150,6 +148,7 @@ class Finder:
             )
             segment.file.raise_bad_page(bad)
             found.append(groups)
+        self.counts = (self._counts - self._dead).sum(0)
         return _joined(found, len(self._query))
 
 
@@ -157,10 +156,10 @@ def _joined(found: list[tuple[NDArray[Any], ...]], n_tokens: int) -> Candidates:
     """The groups of all segments, best first; each reaches over as many tokens as the text has beyond its last diagonal."""
     numbers = np.repeat(np.arange(len(found)), [len(groups[0]) for groups in found])
     parts = found[0] if len(found) == 1 else tuple(np.concatenate(each) for each in zip(*found, strict=True))
-    docs, begins, lasts, scores, other, first_hits, last_hits, prints = parts
+    docs, begins, lasts, scores, other, first_hits, last_hits, prints, elsewhere = parts
     if len(found) == 1:
-        return Candidates(numbers, docs, begins, lasts + n_tokens, scores, other, first_hits, last_hits, prints)
+        return Candidates(numbers, docs, begins, lasts + n_tokens, scores, other, first_hits, last_hits, prints, elsewhere)
     bases = np.cumsum([0, *(len(groups[-1]) for groups in found)])[numbers]
     best = np.argsort(-scores, kind="stable")
     first_hits, last_hits, ends = (first_hits + bases)[best], (last_hits + bases)[best], lasts[best] + n_tokens
-    return Candidates(numbers[best], docs[best], begins[best], ends, scores[best], other[best], first_hits, last_hits, prints)
+    return Candidates(numbers[best], docs[best], begins[best], ends, scores[best], other[best], first_hits, last_hits, prints, elsewhere)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from indexer.answers import Match, Source
+from indexer.attribution import source_kernels as kernels
 from indexer.attribution.query import Query
 from indexer.attribution.verify import Chain, Compared, Run
 from indexer.segment.prepare import IS_FORK, IS_VENDORED
@@ -88,24 +87,17 @@ def in_source(query: Query, compared: Compared, run: Run, low: int, high: int) -
     length."""
     if run.kind == "exact":
         return run.other + low - run.begin, run.other + high - run.begin
-    first = int(query.code_tokens.searchsorted(run.begin)) - int(compared.code_tokens.searchsorted(run.other))
-    begin = int(query.code_tokens.searchsorted(low, "right")) - 1 - first
-    end = int(query.code_tokens.searchsorted(high)) - first
-    return int(compared.code_tokens[begin]), int(compared.code_tokens[end]) if end < len(compared.code_tokens) else len(compared.starts)
+    tokens, others = query.code_tokens, compared.code_tokens
+    return kernels.renamed_range(tokens, others, len(compared.starts), run.begin, run.other, low, high)  # type: ignore[no-any-return]
 
 
 def names_of(query: Query, compared: Compared, run: Run, low: int, high: int) -> dict[str, str] | None:
     """The source's identifiers -> the text's in tokens [low, high) of a renamed run; only those that differ."""
     if run.kind != "renamed":
         return None
-    begin, first, last = (int(query.code_tokens.searchsorted(token)) for token in (run.begin, low, high))
-    other = int(compared.code_tokens.searchsorted(run.other)) + first - begin
-    mine, theirs = query.codes[first:last], compared.codes[other : other + last - first]
-    if len(mine) != len(theirs):
-        return None
-    changed = np.flatnonzero((mine != theirs) & (mine & theirs & np.uint64(1) != 0))
-    distinct = np.sort(changed[np.unique(theirs[changed], return_index=True)[1]]).tolist()
-    return {compared.token(compared.code_tokens[other + i]): query.token(query.code_tokens[first + i]) for i in distinct}
+    streams = query.code_tokens, query.codes, compared.code_tokens, compared.codes
+    pairs = kernels.renamed_pairs(*streams, run.begin, run.other, low, high).tolist()
+    return {compared.token(theirs): query.token(mine) for theirs, mine in pairs}
 
 
 def source_of(

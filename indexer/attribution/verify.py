@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, SpanKind
 from indexer.attribution import verify_kernels as kernels
-from indexer.attribution.offset_kernels import line_starts
 from indexer.attribution.query import Query
 from indexer.attribution.significance import COVERAGE_POWER, STRETCH_NORM, Stretch, Weights
+from indexer.attribution.source_kernels import lines_of
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.prepare import COMMENT_SHIFT
 from indexer.segment.segment import Region, Segment
@@ -62,20 +62,15 @@ class Compared:
     codes: NDArray[np.uint64]
     code_tokens: NDArray[np.int32]
 
-    @cached_property
-    def line_starts(self) -> NDArray[np.int64]:
-        """The byte of the region at which each of its lines begins."""
-        return line_starts(np.frombuffer(self.region.data, np.uint8))  # type: ignore[no-any-return]
-
     def token(self, i: int) -> str:
         """Token i as text."""
         return self.region.data[self.starts[i] : self.ends[i]].decode("utf-8", "replace")
 
     def lines(self, begin: int, end: int) -> tuple[int, int]:
-        """The 1-based inclusive lines of the document that hold tokens [begin, end)."""
-        starts, before = self.line_starts, self.region.first_line
-        first, last = starts.searchsorted(self.starts[begin], "right"), starts.searchsorted(self.ends[end - 1] - 1, "right")
-        return before + int(first), before + int(last)
+        """The 1-based inclusive lines of the document that hold tokens [begin, end). About 1 µs for each 10 KB before them."""
+        data = np.frombuffer(self.region.data, np.uint8)
+        first, last = lines_of(data, self.starts[begin], self.ends[end - 1] - 1)
+        return self.region.first_line + first, self.region.first_line + last
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.attribution import candidate_kernels, offset_kernels, query_kernels, significance_kernels, verify_kernels
+from indexer.attribution import candidate_kernels, offset_kernels, query_kernels, significance_kernels, source_kernels, verify_kernels
 from indexer.attribution.query import Query
 from indexer.fingerprint.kernels import kgram_hashes
 from tests.reference import chains
 
-MODULES = (candidate_kernels, offset_kernels, query_kernels, significance_kernels, verify_kernels)
+MODULES = (candidate_kernels, offset_kernels, query_kernels, significance_kernels, source_kernels, verify_kernels)
 K, SUFFICES, SUFFICES_RENAMED, GAP, LOOSE = 3, 6, 8, 12, 2
 RULES = (K, K, SUFFICES, SUFFICES_RENAMED, 1000, 5000, 1000, 50, GAP, LOOSE, 2)
 codes = st.lists(st.integers(0, 3), max_size=40).map(lambda values: np.array(values, np.uint64) * np.uint64(2))
@@ -193,11 +193,38 @@ def test_lines_and_units_are_those_of_python(text: str) -> None:
         if character == "\n" or (character == "\r" and text[i + 1 : i + 2] != "\n"):
             starts.append(len(text[: i + 1].encode()))
     assert offset_kernels.line_starts(data).tolist() == starts
+    for first in range(len(data)):
+        for last in range(first, len(data)):
+            lines = tuple(sum(start <= byte for start in starts) for byte in (first, last))
+            assert source_kernels.lines_of(data, first, last) == lines
     for utf_16 in (False, True):
         got = offset_kernels.units_before(data, utf_16)
         for i in range(len(text) + 1):
             before = text[:i]
             assert got[len(before.encode())] == (len(before.encode("utf-16-le")) // 2 if utf_16 else i)
+
+
+@each
+@given(names, st.lists(st.integers(1, 3), min_size=30, max_size=30), st.integers(0, 5), st.data())
+def test_what_was_renamed_is_told_as_element_by_element(theirs: Any, steps: list[int], before: int, data: st.DataObject) -> None:
+    mine = np.array([code ^ data.draw(st.sampled_from((0, 0, 2, 4))) for code in theirs.tolist()], np.uint64)
+    tokens = np.cumsum([3, *steps])[: len(mine)]
+    others = np.cumsum([0, *([2] * before), *reversed(steps)])[: before + len(mine)]
+    other_codes = np.append(np.zeros(before, np.uint64), theirs)
+    if not len(mine):
+        return
+    run = tokens[0], others[before]
+    first = data.draw(st.integers(0, len(mine) - 1))
+    last = data.draw(st.integers(first + 1, len(mine)))
+    low, high = tokens[first], tokens[last] if last < len(mine) else tokens[-1] + 1
+    wanted: dict[int, list[int]] = {}
+    for i in range(first, last):
+        if mine[i] != theirs[i] and mine[i] % 2 and theirs[i] % 2:
+            wanted.setdefault(int(theirs[i]), [others[before + i], tokens[i]])
+    assert source_kernels.renamed_pairs(tokens, mine, others, other_codes, *run, low, high).tolist() == list(wanted.values())
+    end = others[before + last] if before + last < len(others) else 999
+    for start in range(low, tokens[first + 1] if first + 1 < len(mine) else low + 1):  # inside the first element
+        assert source_kernels.renamed_range(tokens, others, 999, *run, start, high) == (others[before + first], end)
 
 
 @pytest.mark.parametrize("module", (query_kernels, candidate_kernels, verify_kernels), ids=lambda module: module.__name__)

@@ -1,0 +1,66 @@
+"""The loops that tell where in a document a run stands and what was renamed in it; `indexer.attribution.sources` is the face."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def lines_before(data, end):
+    """How many lines end before byte `end`; they end at LF, CRLF or CR. Two branchless sums, which the compiler makes wide."""
+    n = 0
+    for i in range(end):
+        n += data[i] == 10
+    for i in range(end):
+        n += data[i] == 13
+    for i in range(min(end, len(data) - 1)):
+        n -= (data[i] == 13) & (data[i + 1] == 10)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def lines_of(data, first, last):
+    """The 1-based lines that hold bytes `first` and `last`, the latter not before the former."""
+    begin = lines_before(data, first)
+    return begin + 1, begin + lines_before(data[first:], last - first) + 1
+
+
+@njit(cache=True, nogil=True)
+def index_from(values, least):
+    """The index of the first of ascending values that is not below `least`; their number for none."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def renamed_range(tokens, other_tokens, n_other, begin, other, low, high):
+    """The document's tokens [first, last) at which tokens [low, high) of a renamed run stand that begins at `begin` and `other`.
+
+    Whole elements of the streams, which begin at `tokens` and `other_tokens`: literals of the two may differ in length.
+    """
+    shift = index_from(other_tokens, other) - index_from(tokens, begin)
+    first, last = index_from(tokens, low + 1) - 1 + shift, index_from(tokens, high) + shift
+    return other_tokens[first], other_tokens[last] if last < len(other_tokens) else n_other
+
+
+@njit(cache=True, nogil=True)
+def renamed_pairs(tokens, codes, other_tokens, other_codes, begin, other, low, high):
+    """Identifiers that differ in tokens [low, high) of such a run, each name of the document once: int64 (pairs, 2), the document's
+    token and the text's."""
+    first, last = index_from(tokens, low), index_from(tokens, high)
+    shift = index_from(other_tokens, other) - index_from(tokens, begin)
+    pairs, seen, n = np.empty((last - first, 2), np.int64), np.empty(last - first, np.uint64), 0
+    for i in range(first, min(last, len(other_codes) - shift)):
+        theirs = other_codes[i + shift]
+        is_new = codes[i] != theirs and codes[i] & theirs & np.uint64(1) != 0
+        for j in range(n):
+            is_new &= seen[j] != theirs
+        if is_new:
+            pairs[n, 0], pairs[n, 1], seen[n] = other_tokens[i + shift], tokens[i], theirs
+            n += 1
+    return pairs[:n]
