@@ -84,8 +84,12 @@ class _Search:
         return True
 
     def opens(self, held: NDArray[np.int64]) -> int:
-        """Whether a longer exact run than those found may stand where fingerprints are `held`: 2 for one at an end of the text, else 1."""
-        return int(kernels.open_stretches(self.query.exact.windows, held, self.comparer.reach, SPEC.exact.guarantee))
+        """Whether a longer run than those found may stand where fingerprints are `held`: 2 for one at an end of the text, else 1."""
+        exact, renamed, reach = self.query.exact, self.query.renamed, self.comparer.reach
+        n, tokens = len(exact.keys), self.query.code_tokens
+        by_exact = kernels.open_stretches(exact.windows, tokens[:0], held[:n], reach[0], SPEC.exact.guarantee, reach[0, :0])
+        by_shape = kernels.open_stretches(renamed.windows, tokens, held[n:], reach[1], SPEC.renamed.guarantee, reach[0])
+        return max(int(by_exact), int(by_shape))
 
     def uncovered(self) -> NDArray[np.bool_]:
         """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
@@ -114,7 +118,8 @@ def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, a
 
 
 def _verify_best(search: _Search, candidates: Candidates) -> None:
-    """The candidates that score well beside the best one; once sources explain the whole text, only their likely copies.
+    """The candidates that score well beside the best one; once sources explain the whole text, only their likely copies, and those that
+    may hold a longer run.
 
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
@@ -127,7 +132,8 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
         if i >= MOST_VERIFIED + more and search.opens(search.finder.counts) < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
-        if beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more):
+        is_likely = beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more)
+        if is_likely or (i < MOST_VERIFIED + more and search.opens(candidates.held_there(i, len(search.finder.counts)))):
             search.verify(candidates, i)
 
 
@@ -149,7 +155,7 @@ def _verify_other_places(search: _Search, candidates: Candidates) -> None:
         if is_spent or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
             return
         begin, end = search.segments[document[0]].token_range(document[1])
-        if end - begin <= MOST_TOKENS and search.opens(candidates.elsewhere_in(i, len(search.query.exact.keys))):
+        if end - begin <= MOST_TOKENS and search.opens(candidates.elsewhere_in(i, len(search.finder.counts))):
             left -= end - begin
             search.verify(candidates, i, whole=True)
 

@@ -107,6 +107,16 @@ def elsewhere_in(segments, docs, hit_begin, hit_end, which, elsewhere, i, n_prin
 
 
 @njit(cache=True, nogil=True)
+def held_there(segments, docs, hit_begin, hit_end, which, elsewhere, i, n_prints):
+    """Which of them may stand where group i does: its hits, and those that its document has elsewhere."""
+    out = elsewhere_in(segments, docs, hit_begin, hit_end, which, elsewhere, i, n_prints)
+    for h in range(hit_begin[i], hit_end[i]):
+        if which[h] < n_prints:
+            out[which[h]] = 1
+    return out
+
+
+@njit(cache=True, nogil=True)
 def settle_places(prints, flags, counts, in_doc):
     """Takes OTHER_PLACES from the hits of one document that are not MAX_POSITIONS of a fingerprint: a short list does not say which of its
     documents has further places. `in_doc` int64 (prints,) is 0 for all and stays so."""

@@ -64,6 +64,11 @@ class Candidates:
         groups = self.segments, self.docs, self.first_hits, self.last_hits
         return kernels.elsewhere_in(*groups, self.prints, self.elsewhere, i, n)  # type: ignore[no-any-return]
 
+    def held_there(self, i: int, n: int) -> NDArray[np.int64]:
+        """For each of the text's first n fingerprints, 1 if it may stand where candidate i does."""
+        groups = self.segments, self.docs, self.first_hits, self.last_hits
+        return kernels.held_there(*groups, self.prints, self.elsewhere, i, n)  # type: ignore[no-any-return]
+
 
 class Finder:
     """Reads the postings of one text's fingerprints, those of the exact channel first.

@@ -20,9 +20,10 @@ from indexer.text.tokens import byte_classes, encode, keyword_table
 class Stream:
     """The exact or the renamed stream of a text.
 
-    All its k-grams: `grams` uint64 (k-grams,); `heads` and `following` int32 chain the positions of equal ones. Its fingerprints, in
-    text order: `keys` uint64 (prints,), fingerprint << 16 | contexts; `positions` int64 (prints,), where in the stream each begins;
-    `windows` int64 (prints,), the first window that each is the minimum of; `first` int64 (prints,), the first one of its value.
+    All its k-grams: `grams` uint64 (k-grams,); `heads` and `following` int32 chain the positions of equal ones. Its fingerprints and
+    their equals in the same windows, in text order: `keys` uint64 (prints,), fingerprint << 16 | contexts; `positions` int64
+    (prints,), where in the stream each begins; `windows` int64 (prints,), the first window that each is the minimum of, for an equal
+    that of the next; `first` int64 (prints,), the first one of its value.
     """
 
     channel: Channel

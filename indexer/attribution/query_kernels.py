@@ -67,6 +67,20 @@ def chain_grams(grams):
     return heads, following
 
 
+@njit(cache=True, nogil=True)
+def find_ties(grams, n_grams, window, chosen, first_windows):
+    """Positions of k-grams as small as the one chosen in a window of them, ascending. A document that shares the window may have chosen
+    one of these, for what stood before it, and its contexts are those of that place."""
+    is_chosen, is_tie = np.zeros(n_grams, np.bool_), np.zeros(n_grams, np.bool_)
+    for p in range(len(chosen)):
+        is_chosen[chosen[p]] = True
+    for p in range(len(chosen)):
+        last = first_windows[p + 1] - 1 if p + 1 < len(chosen) else max(0, n_grams - window)
+        for i in range(first_windows[p], min(n_grams, last + window)):
+            is_tie[i] |= grams[i] == grams[chosen[p]] and not is_chosen[i]
+    return np.flatnonzero(is_tie)
+
+
 STAMP = stamp_of(fingerprint_kernels, text_kernels)
 
 
@@ -75,7 +89,7 @@ def read_stream_for(stamp):
 
     @njit(cache=True, nogil=True)
     def read_stream(codes, shape):
-        """K-grams and fingerprints of a stream: (grams, heads, following, keys, positions, windows, first of each value).
+        """K-grams and fingerprints of a stream, ties among them: (grams, heads, following, keys, positions, windows, first of each value).
 
         shape: (k, window, reach, whether it is the renamed one).
         """
@@ -83,17 +97,29 @@ def read_stream_for(stamp):
         k, window, reach, renamed = shape
         grams = np.empty(max(0, len(codes) - k + 1), np.uint64)
         n_grams = kgram_hashes(codes, 0, len(codes), k, renamed, grams)
-        positions, windows = np.empty(n_grams, np.int64), np.empty(n_grams, np.int64)
-        n = winnow(grams, n_grams, window, positions, windows)
-        keys, values = np.empty(n, np.uint64), np.empty(n, np.uint64)
-        for p in range(n):
-            i = positions[p]
-            values[p] = mix(grams[i] * REMIX) >> FINGERPRINT_SHIFT
+        chosen, first_windows = np.empty(n_grams, np.int64), np.empty(n_grams, np.int64)
+        n_chosen = winnow(grams, n_grams, window, chosen, first_windows)
+        chosen, first_windows = chosen[:n_chosen], first_windows[:n_chosen]
+        ties = find_ties(grams, n_grams, window, chosen, first_windows)
+        room = n_chosen + len(ties)
+        keys, values = np.empty(room, np.uint64), np.empty(room, np.uint64)
+        positions, windows = np.empty(room, np.int64), np.empty(room, np.int64)
+        n, p, t = 0, 0, 0
+        while p < n_chosen or t < len(ties):
+            is_tie = p == n_chosen or (t < len(ties) and ties[t] < chosen[p])
+            i = ties[t] if is_tie else chosen[p]
+            value = mix(grams[i] * REMIX) >> FINGERPRINT_SHIFT
             right = context(codes, 0, len(codes), i + k, i + k + reach, renamed)
             left = context(codes, 0, len(codes), i - reach, i, renamed)
-            keys[p] = values[p] << np.uint64(16) | right << np.uint64(8) | left
+            key = value << np.uint64(16) | right << np.uint64(8) | left
+            p, t = p + (not is_tie), t + is_tie
+            if is_tie and n and keys[n - 1] == key:
+                continue  # inside a repeat all are alike
+            keys[n], values[n], positions[n] = key, value, i
+            windows[n] = first_windows[min(p, n_chosen - 1)] if is_tie else first_windows[p - 1]
+            n += 1
         heads, following = chain_grams(grams)
-        return grams, heads, following, keys, positions[:n], windows[:n], first_of_value(values)
+        return grams, heads, following, keys[:n], positions[:n], windows[:n], first_of_value(values[:n])
 
     return read_stream
 

@@ -100,8 +100,8 @@ class Chain:
 class Comparer:
     """Compares one text with many regions; scratch arrays are kept.
 
-    `covered` bool (tokens,): which tokens of the text the chains found so far hold. `reach` int64 (tokens,): where the furthest exact
-    run of them that holds a token ends, 0 for none. `cut`: more runs than MOST_RUNS were found somewhere.
+    `covered` bool (tokens,): which tokens of the text the chains found so far hold. `reach` int64 (2, tokens): where the furthest run
+    that holds a token ends, 0 for none: of the exact ones, and of all. `cut`: more runs than MOST_RUNS were found somewhere.
     """
 
     def __init__(self, query: Query, weights: Weights, kinds: tuple[SpanKind, ...], least: float) -> None:
@@ -111,7 +111,7 @@ class Comparer:
         size = 1 << max(6, (2 * len(query.codes) + 2).bit_length())
         self._scratch = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64), np.zeros(1, np.int64)
         self._wanted = (weights.exact, weights.renamed, "exact" in kinds, "renamed" in kinds, least, STRETCH_NORM, COVERAGE_POWER)
-        self.covered, self.reach = np.zeros(len(query), np.bool_), np.zeros(len(query), np.int64)
+        self.covered, self.reach = np.zeros(len(query), np.bool_), np.zeros((2, len(query)), np.int64)
         self.cut = False
 
     def compare(self, segment: Segment, doc: int, begin: int, end: int) -> list[Chain]:
@@ -123,7 +123,7 @@ class Comparer:
         begin, end = max(first, begin - PADDING), min(stop, end + PADDING)
         chains, goes_on = self._chains(segment, doc, begin, end, (first, stop))
         if goes_on:
-            more = len(self.reach)
+            more = len(self.covered)
             chains, _ = self._chains(segment, doc, max(first, begin - more), min(stop, end + more), (first, stop))
         return chains
 
@@ -142,7 +142,7 @@ class Comparer:
         for stop, similarity, score in zip(ends.tolist(), alike.tolist(), scores.tolist(), strict=True):
             rows = runs[first:stop]
             goes_on |= begin > document[0] and rows[0, kernels.OTHER] == low and rows[0, kernels.BEGIN] > 0
-            goes_on |= end < document[1] and rows[-1, kernels.OTHER_END] == high and rows[-1, kernels.END] < len(self.reach)
+            goes_on |= end < document[1] and rows[-1, kernels.OTHER_END] == high and rows[-1, kernels.END] < len(self.covered)
             chains.append(Chain(compared, rows, blanks, similarity, score))
             first = stop
         return chains, bool(goes_on)

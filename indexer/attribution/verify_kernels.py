@@ -433,13 +433,14 @@ def count_true(flags):
 
 
 @njit(cache=True, nogil=True)
-def open_stretches(windows, held, reach, guarantee):
+def open_stretches(windows, tokens, held, reach, guarantee, exact_reach):
     """Whether a run longer than those found may stand where fingerprints that follow each other are `held`: 0 for no, 1 for yes, 2
     for the first or the last of the text.
 
-    `windows` of the exact channel: a run of `guarantee` tokens that holds fingerprints p to q begins in windows[p] at the earliest and
-    ends before windows[q + 1] - 1 + guarantee. `reach` int64 (tokens,): where the longest found run that holds a token ends, at least
-    for its first token.
+    `windows` of one channel: a run of `guarantee` elements of its stream that holds fingerprints p to q begins in windows[p] at the
+    earliest and ends before windows[q + 1] - 1 + guarantee. `tokens`: the text's token of each element, empty where they are the
+    tokens. `reach` int64 (tokens,): where the found run ends that holds a token and reaches furthest, 0 for none. `exact_reach`: the
+    same of exact runs for the renamed channel, whose runs they replace where they explain half of it; else empty.
     """
     open_, first, n = 0, -1, len(windows)
     for p in range(n + 1):
@@ -447,19 +448,25 @@ def open_stretches(windows, held, reach, guarantee):
         if is_held and first < 0:
             first = p
         if first >= 0 and not is_held:
-            open_ = max(open_, is_open(windows, first, p - 1, reach, guarantee))
+            open_ = max(open_, is_open(windows, tokens, first, p - 1, reach, guarantee, exact_reach))
             first = -1
     for p in (0, n - 1):
-        if n and held[p] > 0 and is_open(windows, p, p, reach, guarantee):
+        if n and held[p] > 0 and is_open(windows, tokens, p, p, reach, guarantee, exact_reach):
             open_ = 2
     return open_
 
 
 @njit(cache=True, nogil=True)
-def is_open(windows, first, last, reach, guarantee):
+def is_open(windows, tokens, first, last, reach, guarantee, exact_reach):
     """1 if no single run holds all tokens of runs whose fingerprints are `first` to `last`, else 0."""
-    end = min(len(reach), windows[last + 1] - 1 + guarantee if last + 1 < len(windows) else len(reach))
-    return 1 if reach[windows[first]] < end else 0
+    begin, end = windows[first], windows[last + 1] - 1 + guarantee if last + 1 < len(windows) else len(reach)
+    if len(tokens):
+        begin, end = tokens[begin], tokens[end] if end < len(tokens) else len(reach)
+    end = min(end, len(reach))
+    explained = 0
+    for t in range(begin, end if len(exact_reach) else begin):
+        explained += exact_reach[t] > 0
+    return 1 if reach[begin] < end and 2 * explained < end - begin else 0
 
 
 @njit(cache=True, nogil=True)
@@ -470,6 +477,13 @@ def uncovered(positions, k, counts, covered):
         for t in range(positions[p], positions[p] + k):
             out[p] |= counts[p] > 0 and not covered[t]
     return out
+
+
+@njit(cache=True, nogil=True)
+def extend(reach, run):
+    """Notes where a run ends for each token that it holds."""
+    for t in range(run[BEGIN], run[END]):
+        reach[t] = max(reach[t], run[END])
 
 
 STAMP = stamp_of(fingerprint_kernels, text_kernels)
@@ -595,9 +609,9 @@ def compare_for(stamp):
     ):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
-        Marks their tokens in `covered`, and of exact ones in `reach`. Where exact runs leave fewer than rules[LEAST_RENAMED] tokens no
-        renamed ones are looked for. Returns (runs, chain ends, similarities, strengths, blanks, the region's token starts and ends,
-        codes and their tokens, whether more runs were found than are looked at).
+        Marks their tokens in `covered`, and in `reach` int64 (2, tokens) how far exact runs and all that suffice go. Where exact runs
+        leave fewer than rules[LEAST_RENAMED] tokens no renamed ones are looked for. Returns (runs, chain ends, similarities,
+        strengths, blanks, the region's token starts and ends, codes and their tokens, whether more runs were found than are looked at).
         """
         assert stamp >= 0
         n_tokens, room = len(text[1]), len(region_data)
@@ -621,6 +635,8 @@ def compare_for(stamp):
             codes, code_tokens = codes[:m], code_tokens[:m]
             shapes, blanks, found = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules, tables, stamps, last_stamp)
             most = max(most, found)
+            for r in range(len(shapes)):
+                extend(reach[1], shapes[r])
             runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED])
         plain = np.arange(n + 1)
         if len(runs) > 1 and family:
@@ -648,8 +664,8 @@ def compare_for(stamp):
             for r in range(len(chain)):
                 covered[chain[r, BEGIN] : chain[r, END]] = True
                 if not chain[r, RENAMED]:
-                    for t in range(chain[r, BEGIN], chain[r, END]):
-                        reach[t] = max(reach[t], chain[r, END])
+                    for of in range(2):
+                        extend(reach[of], chain[r])
             kept_ends[n_chains] = n_kept
             n_chains += 1
         region_tokens = (starts, ends, codes[:m], code_tokens[:m])

@@ -178,10 +178,11 @@ def test_a_stretch_is_open_where_no_single_run_holds_what_its_fingerprints_allow
         end = n_tokens if last == len(windows) - 1 else min(n_tokens, windows[last + 1] - 1 + 20)
         return not any(run[0] <= windows[first] and end <= run[1] for run in runs)
 
+    no_tokens = np.empty(0, np.int32)
     held = [list(group) for is_held, group in itertools.groupby(range(len(windows)), lambda p: counts[p] > 0) if is_held]
     wanted = 1 if any(is_open(group[0], group[-1]) for group in held) else 0
     wanted = 2 if any(counts[p] and is_open(p, p) for p in (0, len(windows) - 1)) else wanted
-    assert verify_kernels.open_stretches(np.array(windows, np.int64), np.array(counts, np.int64), reach, 20) == wanted
+    assert verify_kernels.open_stretches(np.array(windows, np.int64), no_tokens, np.array(counts, np.int64), reach, 20, reach[:0]) == wanted
 
 
 @each
