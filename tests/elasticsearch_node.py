@@ -1,6 +1,7 @@
 """How does a real Elasticsearch node of one's own start? From the distribution that Maven brings; `make elasticsearch` runs this.
 
-A node listens on a free port of the loopback interface, keeps its data in a temporary folder, and ends with the process that started it.
+A node listens on a free port of the loopback interface, keeps its data in a temporary folder, and ends with the block that it was
+started for.
 Elasticsearch refuses to run as root; then it runs as the user `nobody`.
 
 Not here: what is kept in it (`indexer.stores.elastic`).
@@ -133,7 +134,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with node(distribution()) as url:
-            print(f"es+{url}/NAME is a location now, NAME being any name: wherefrom index dir:. -o es+{url}/mine")
+            print(f"es+{url}/NAME is a location now, NAME being any name: wherefrom index dir:. -o es+{url}/mine", flush=True)
             print("Ctrl-C stops the node and removes what it holds", file=sys.stderr)
             threading.Event().wait()
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """What does a document look like in the cluster? The mapping of an index, and the form of fingerprints as terms.
 
-Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, terms of an exact fingerprint with one of its two
-contexts; `words`, `parts`, `path_words` as in the local full text; `language license repository owner path` in lower case;
+Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, hashed terms of an exact fingerprint with one of
+its two contexts; `words`, `parts`, `path_words` as in the local full text; `language license repository owner path` in lower case;
 `facet_*` as written; `row`, `content` and its `crc32`, kept in `_source` alone, where nothing else is.
 
 Not here: how documents get there (`writer`).
@@ -25,7 +25,7 @@ _ANY_CONTEXT = 0xFFFF
 
 # On disk: a term is a number in base 64, six bits a character, the highest first.
 _DIGITS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
-_VALUE_DIGITS, _SIDE_DIGITS = 8, 10
+_VALUE_DIGITS, _SIDE_DIGITS = 8, 6
 
 _TERMS = {"type": "text", "analyzer": "whitespace", "index_options": "docs", "norms": False}
 _KEYWORD = {"type": "keyword", "doc_values": False, "norms": False}
@@ -96,7 +96,9 @@ def _split(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
 
 
 def _side(values: NDArray[np.uint64], side: int, contexts: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return values << np.uint64(10) | np.uint64(side << 8) | contexts
+    """Hashes of 36 bits: two that are equal by chance make a candidate too many, which verification drops."""
+    mixed = (values << np.uint64(10) | np.uint64(side << 8) | contexts) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(28)
 
 
 def new_meta(name: str, version: str, date: str, generation: int) -> dict[str, Any]:

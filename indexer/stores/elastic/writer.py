@@ -39,6 +39,9 @@ _BULK_BYTES = 8 << 20
 _RETRIES, _FIRST_PAUSE, _LONGEST_PAUSE = 10, 1, 60  # seconds between tries of what a busy cluster put off
 _MOST_NAMED = 10  # rejected documents in a message
 _SECONDS = 600  # for merging
+_WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
+_MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
+_WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
 Progress = Callable[[int, int, str], None]
 
 
@@ -77,8 +80,7 @@ def build_cluster_index(
         generation = max(standing.values(), default=0) + 1
         index = f"{place.name}-g{generation:06d}"
         meta = new_meta(name, version, date, generation)
-        settings = {"number_of_shards": place.shards, "number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
-        client.indices.create(index=index, mappings=mapping(meta), settings=settings)
+        client.indices.create(index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, **_WHILE_LOADING})
         counts = _Counts()
         try:
             _load(client, index, place.location, _documents(batches, counts), counts, progress)
@@ -123,6 +125,8 @@ def _load(
         if not is_good and outcome.get("status") != 409:  # 409: this id was there already
             n_refused += 1
             refused += [f"{outcome.get('_id')} ({_reason(outcome)})"] if n_refused <= _MOST_NAMED else []
+        if done == BATCH_ROWS:
+            client.indices.refresh(index=index)  # what is left out of _source goes when segments are merged: there have to be two
         if progress and done % BATCH_ROWS == 0:
             progress(done, counts.text_bytes, "loading")
     if n_refused:
@@ -139,6 +143,9 @@ def _complete(client: Elasticsearch, index: str, replicas: int, meta: dict[str, 
     slow = client.options(request_timeout=_SECONDS)
     slow.indices.refresh(index=index)
     slow.indices.flush(index=index)
+    if counts.text_bytes >= _WORTH_WAITING:
+        _await_leases(client, index)
+        slow.indices.flush(index=index, force=True)
     slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
     counts.documents = client.count(index=index)["count"]
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
@@ -147,6 +154,17 @@ def _complete(client: Elasticsearch, index: str, replicas: int, meta: dict[str, 
     client.indices.put_settings(index=index, settings={"number_of_replicas": replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)
     return int(client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"])
+
+
+def _await_leases(client: Elasticsearch, index: str) -> None:
+    """Waits until no shard keeps operations for replicas, as far as that takes half a minute: a merge then keeps nothing but documents."""
+    for _ in range(_MOST_WAITS):
+        shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
+        copies = [copy for shard in shards.values() for copy in shard]
+        leases = [(lease["retaining_seq_no"], copy["seq_no"]) for copy in copies for lease in copy["retention_leases"]["leases"]]
+        if all(retained > numbers["global_checkpoint"] for retained, numbers in leases):
+            return
+        time.sleep(_WAIT)
 
 
 def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts) -> Iterator[dict[str, Any]]:
