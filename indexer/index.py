@@ -34,6 +34,7 @@ from indexer.bloom.export import export_portable
 from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, InputError
 from indexer.licences.legal import Legal
+from indexer.query import pasted
 from indexer.query.tree import FieldName
 from indexer.segment.excluded import Excluding
 from indexer.stores.local.files import candidates, file_page
@@ -204,7 +205,12 @@ class Index:
         limit: int = 10,
         cursor: str | None = None,
     ) -> SearchPage:
-        """Documents that a query of the search language finds, best first. Raises QueryError, InputError for a bad cursor."""
+        """Documents that a query of the search language finds, best first; of pasted lines of code their attribution instead.
+
+        Raises QueryError, InputError for a bad cursor.
+        """
+        if pasted.is_pasted(query):
+            return pasted.page(query, self.attribute(query), self.info)
         filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
         return search_page(self._snapshot, query, filters, limit, cursor)
 

@@ -108,7 +108,7 @@ def trace(
         return
     with _open(index) as opened:
         answer = opened.attribute(text, limit=limit, use=cast("Use | None", use), project_license=project_license)
-        server = opened.location if opened.location.startswith(("http://", "https://")) else None
+        server = _server(opened.location)
     from search_api import terminal
 
     _print(answer, as_json, terminal.attribution(answer, server))
@@ -128,9 +128,14 @@ def _trace_privately(text: bytes, file: Path, index: str | None, as_json: bool) 
     _leave(answer.status, found=bool(answer.spans))
 
 
+def _server(location: str) -> str | None:
+    """The URL that relative links belong to."""
+    return location if location.startswith(("http://", "https://")) else None
+
+
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help='Words, "literal text", prefix*, -exclusion, lang:Python repo:pypi/rich.')],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help='Words, "literal text", /regex/, prefix*, -exclusion, lang:Python.')],
     *,
     language: Annotated[str | None, typer.Option(help="Only files of this language.")] = None,
     license: Annotated[str | None, typer.Option(help="Only files under this SPDX licence id.")] = None,  # noqa: A002
@@ -147,9 +152,10 @@ def search(
     """
     with _open(index) as opened:
         page = opened.search(query, language=language, license=license, repository=repository, owner=owner, limit=limit, cursor=cursor)
+        server = _server(opened.location)
     from search_api import terminal
 
-    _print(page, as_json, terminal.search(page))
+    _print(page, as_json, terminal.search(page, server))
 
 
 @app.command()

@@ -92,8 +92,8 @@ class SearchPage(BaseModel):
         description="Counts by field.", examples=[{"language": [{"value": "Python", "count": 812}]}]
     )
     cursor: str | None = Field(description="Asks for the next page; null on the last.", examples=["WzEwLCAxLCAiZGVmIG1haW4iXQ=="])
-    hint: str | None = Field(description="A remark on the query.", examples=[None])
-    attribution: Attribution | None = Field(description="Where a query looks like code: its attribution.", examples=[None])
+    hint: str | None = Field(description="Why there are no hits but an attribution.", examples=[None])
+    attribution: Attribution | None = Field(description="Where several lines of code, which are no query, come from.", examples=[None])
     partial: Partial | None = Field(description="Set where the answer may be incomplete.", examples=[None])
     index: IndexInfo
 

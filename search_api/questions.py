@@ -129,8 +129,8 @@ class SearchQuestion(Question):
     model_config = ConfigDict(json_schema_extra={"examples": [{"q": '"def main(" lang:Python', "limit": 5}]})
 
     q: QueryText = Field(
-        description='Words, "literal text", prefix*, -exclusion, and the fields language: license: repository: owner: path: '
-        "(lang: and repo: for short)."
+        description='Words, "literal text", /regular expression/, prefix*, -exclusion, and the fields language: license: repository: '
+        "owner: path: (lang: and repo: for short)."
     )
     language: Text | None = Field(default=None, description="Only files of this language.", examples=["Python"])
     license: Text | None = Field(default=None, description="Only files under this SPDX licence id.", examples=["MIT"])

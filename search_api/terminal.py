@@ -90,13 +90,15 @@ def private(answer: PrivateAttribution) -> Iterator[Text]:
             yield Text(f"  lines {span.start_line}-{span.end_line} here, {theirs}, {_count(span.tokens, 'token')}")
 
 
-def search(page: SearchPage) -> Iterator[Text]:
-    """What `search` prints."""
+def search(page: SearchPage, server: str | None) -> Iterator[Text]:
+    """What `search` prints; `server` is the URL that relative links belong to."""
+    if page.attribution:
+        yield Text(safe(page.hint or ""), style="yellow")
+        yield from attribution(page.attribution, server)
+        return
     total = f"over {page.total}" if page.total_capped else str(page.total)
     yield Text.assemble((f"{total} found", "bold"), f"  {safe(page.query)}")
     yield from partial(page.partial)
-    if page.hint:
-        yield Text(safe(page.hint), style="yellow")
     for hit in page.hits:
         yield Text()
         yield from _hit(hit)

@@ -74,4 +74,7 @@ def _excerpts(index: Index, answer: Attribution) -> dict[str, Excerpt]:
 def _search(index: Index, query: str, language: str | None) -> str:
     began = time.perf_counter()
     page = index.search(query, language=language, limit=HITS)
-    return render.search(page, (time.perf_counter() - began) * 1000)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if page.attribution:
+        return render.hint(page.hint or "") + render.trace(query, page.attribution, _excerpts(index, page.attribution), milliseconds)
+    return render.search(page, milliseconds)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _ANY_LANGUAGE = "Any language"
 _SYNTAX = (
-    'Words or parts of identifiers, "literal text", prefix*, -without, lang:Python, license:MIT, repo:pypi/rich, owner:encode, path:src'
+    'Words or parts of identifiers, "literal text", /regular expression/, prefix*, -without, lang:Python, license:MIT, '
+    "repo:pypi/rich, owner:encode, path:src"
 )
 _PLAIN: Any = {"spellcheck": False, "autocapitalize": "off", "autocorrect": "off", "autocomplete": "off"}
 # No queue: one request, one answer. Private: not among the calls that Gradio documents.

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word
+from indexer.query.regex import compiled
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word
 from indexer.text.words import NO_WORD, WORD, indexed_form, lower, part_spans, searchable_parts
 
 _WORD_CHARACTER = f"[^{NO_WORD}]"
@@ -17,19 +19,20 @@ _GAP = f"[{NO_WORD}]+"
 _CACHED = 256
 
 
-def spans(content: str, leaf: Word | Phrase) -> Iterator[tuple[int, int, bool]]:
-    """(start, end, whole) of each place that a word or phrase matches, in order, in code points; `whole` is False for parts."""
-    if isinstance(leaf, Phrase):
-        for found in _phrase_pattern(leaf).finditer(content):
+def spans(content: str, leaf: Word | Phrase | Regex) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whole) of each place that a leaf of a query matches, in order, in code points; `whole` is False for parts."""
+    if not isinstance(leaf, Word):
+        for found in _pattern(leaf).finditer(content):
             yield *found.span(), True
     else:
         yield from _word_spans(content, leaf)
 
 
 def matches_literals(content: str, tree: Node) -> bool:
-    """False where the text shows that the query does not hold, because a quoted literal is not there as it was written.
+    """False where the text shows that the query does not hold: a quoted literal is not there as it was written, or no match of an
+    expression.
 
-    White space of any length counts as one space, letter case does not count. Fields cannot be judged from a text and
+    In literals white space of any length counts as one space, letter case does not count. Fields cannot be judged from a text and
     count as the store found them. Linear in the content for each word, phrase and literal of the query.
     """
     return _holds(content, tree) is not False
@@ -40,8 +43,8 @@ def _holds(content: str, tree: Node) -> bool | None:
     match tree:
         case Field():
             return None
-        case Phrase():
-            return _phrase_pattern(tree).search(content) is not None
+        case Phrase() | Regex():
+            return _pattern(tree).search(content) is not None
         case Word():
             return _has_word(content, tree)
         case Not(node):
@@ -107,6 +110,10 @@ def _is_word_character(char: str) -> bool:
 @lru_cache(_CACHED)
 def _needle_pattern(needles: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, needles)), re.IGNORECASE)
+
+
+def _pattern(leaf: Phrase | Regex) -> Any:
+    return compiled(leaf.pattern) if isinstance(leaf, Regex) else _phrase_pattern(leaf)
 
 
 @lru_cache(_CACHED)

@@ -1,13 +1,15 @@
-"""What does this query text ask for? The one parser of the search language.
+r"""What does this query text ask for? The one parser of the search language.
 
     parse header              both words, anywhere in the file; a word is found inside parseHeader and parse_header too
     "parse header"            the words in a row; "parse(header)" with punctuation: exactly this text
     pars*                     words that begin so
+    /\bparse_\w+\(/           what matches this regular expression (RE2; here letter case counts); it must hold a whole word or the
+                              beginning of one
     language:Python license:MIT repository:pypi/attrs owner:pypi path:src/*.py      (short: lang: repo:); * for anything
     -test  -path:tests        not
     a b OR c                  (a and b) or c; parentheses group otherwise
 
-Letter case never matters. Punctuation that stands alone is passed over: only letters, digits and _ are indexed.
+Letter case matters in regular expressions alone. Punctuation that stands alone is passed over: only letters, digits and _ are indexed.
 
 Not here: the nodes (`indexer.query.tree`).
 """
@@ -18,15 +20,16 @@ import re
 from dataclasses import dataclass
 
 from indexer.errors import QueryError
-from indexer.query.tree import And, Field, FieldName, Node, Not, Or, Phrase, Word, pattern_problem
+from indexer.query.regex import Unreadable, required_words
+from indexer.query.tree import MAX_PATTERN, MIN_PREFIX, And, Field, FieldName, Node, Not, Or, Phrase, Regex, Word, pattern_problem
 from indexer.text.words import WORD
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 200
 MAX_DEPTH = 20
-MIN_PREFIX = 2
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # no text in an index has one, and no store takes it
+_REGEX = re.compile(r"/(?![\s/*])((?:[^/\\]|\\.)+)/(?=[\s)]|\Z)", re.DOTALL)
 _FIELD_NAMES: dict[str, FieldName] = {
     "language": "language",
     "lang": "language",
@@ -102,7 +105,7 @@ class _Parser:
             return self.group(depth)
         if char == '"':
             return self.quoted()
-        return self.field() or self.bare()
+        return self.regex() or self.field() or self.bare()
 
     def exclusion(self, depth: int) -> Node | None:
         column = self.column
@@ -124,6 +127,29 @@ class _Parser:
             raise QueryError(f"unclosed '(' at column {column}; quote it to search for the text", column)
         self.at += 1
         return node
+
+    def regex(self) -> Node | None:
+        """/pattern/; None for a slash that begins none, as in /usr/bin and // comments."""
+        column, found = self.column, _REGEX.match(self.text, self.at)
+        if found is None:
+            return None
+        pattern = found[1].replace("\\/", "/")
+        if len(pattern) > MAX_PATTERN:
+            raise QueryError(f"the regular expression at column {column} has {len(pattern)} characters, {MAX_PATTERN} at most", column)
+        try:
+            words = required_words(pattern)
+        except Unreadable as error:
+            raise QueryError(
+                f"the regular expression at column {column} is not understood: {error}; quote it to search for the text", column
+            ) from None
+        if words is None:
+            raise QueryError(
+                f"the regular expression at column {column} needs a whole word, or the beginning of one, that every match holds, "
+                f"as \\bparse in /\\bparse_\\w+/: documents are found by words first",
+                column,
+            )
+        self.at = found.end()
+        return Regex(pattern, words)
 
     def quoted(self) -> Node:
         column = self.column

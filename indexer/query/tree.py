@@ -15,6 +15,7 @@ from indexer.text.words import WORD
 
 MAX_STARS = 8  # of one pattern: stores compile it to an automaton of bounded size
 MAX_PATTERN = 200
+MIN_PREFIX = 2  # characters of a prefix
 
 FieldName = Literal["language", "license", "repository", "owner", "path"]
 FIELDS: tuple[FieldName, ...] = ("language", "license", "repository", "owner", "path")
@@ -39,6 +40,14 @@ class Phrase:
     def words(self) -> tuple[str, ...]:
         """The words of the phrase, as typed."""
         return tuple(WORD.findall(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """A regular expression, RE2's. A store finds what `words` asks for, which every match holds; then the text decides."""
+
+    pattern: str
+    words: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class Or:
     nodes: tuple[Node, ...]
 
 
-Node: TypeAlias = Word | Phrase | Field | Not | And | Or
+Node: TypeAlias = Word | Phrase | Regex | Field | Not | And | Or
 
 
 def pattern_problem(value: str) -> str | None:
@@ -89,10 +98,10 @@ def restrict(tree: Node, filters: Mapping[FieldName, Sequence[str]]) -> Node:
     return And((tree, *limits)) if limits else tree
 
 
-def found_leaves(tree: Node) -> Iterator[Word | Phrase]:
-    """Words and phrases that a found document may hold: those not excluded, left to right."""
+def found_leaves(tree: Node) -> Iterator[Word | Phrase | Regex]:
+    """Words, phrases and regular expressions that a found document may hold: those not excluded, left to right."""
     match tree:
-        case Word() | Phrase():
+        case Word() | Phrase() | Regex():
             yield tree
         case And(nodes) | Or(nodes):
             for node in nodes:
@@ -104,6 +113,8 @@ def has_literals(tree: Node) -> bool:
     match tree:
         case Phrase():
             return tree.literal
+        case Regex():
+            return True
         case Not(node):
             return has_literals(node)
         case And(nodes) | Or(nodes):

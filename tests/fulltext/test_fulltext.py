@@ -200,6 +200,10 @@ TERMS = [
     "-getName",
     '-"run.items"',
     "nameGet",
+    r"/\brun.*items/",
+    r"/ ?(\bparse_header|\bname)\b/",
+    r"/\bget[A-Z]\w+$/",
+    r"-/^run\b/",
 ]
 QUERIES = (
     st.lists(st.sampled_from([*TERMS, "OR"]), min_size=1, max_size=5)

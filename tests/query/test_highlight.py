@@ -30,6 +30,9 @@ def test_highlights_count_code_points_and_lines_end_at_crlf_cr_and_lf() -> None:
         ("def -self", ["def"]),
         ("def lang:Python", ["def"]),
         ("arse", []),
+        (r"/\bdef \w+/", ["def parse_header"]),
+        (r"/\bDEF\b/", []),
+        (r"/(?i)\bDEF\b/", ["def"]),
     ],
 )
 def test_what_is_highlighted(query: str, found: list[str]) -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from indexer.errors import QueryError
 from indexer.query.parse import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word, found_leaves, has_literals, restrict
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, found_leaves, has_literals, restrict
 
 A, B, C = Word("a"), Word("b"), Word("c")
 
@@ -44,6 +44,15 @@ A, B, C = Word("a"), Word("b"), Word("c")
         ("() a", A),
         ("日本* 🙂", And((Word("日本", prefix=True), Word("🙂")))),
         ("a\ud800", Word("a\ufffd")),
+        (r"/\bparse_\w+\(/", Regex(r"\bparse_\w+\(", Word("parse_", prefix=True))),
+        (r"/^def (a|b)\(self\)/", Regex(r"^def (a|b)\(self\)", And((Word("def"), Word("self"))))),
+        (r"/\s+return x;?$/", Regex(r"\s+return x;?$", Word("return"))),
+        (r"/(\ba b | \bc b )/", Regex(r"(\ba b | \bc b )", Or((And((A, B)), And((C, B)))))),
+        (r"/\ba\/b\b/", Regex(r"\ba/b\b", And((A, B)))),
+        (r"/(?i)\ba\b/ -/\bb\b/", And((Regex(r"(?i)\ba\b", A), Not(Regex(r"\bb\b", B))))),
+        ("/usr/bin", Phrase("/usr/bin")),
+        ("a / b / c", And((A, B, C))),
+        ("// a */", A),
     ],
 )
 def test_queries_and_their_trees(text: str, tree: Node) -> None:
@@ -58,6 +67,13 @@ def test_queries_and_their_trees(text: str, tree: Node) -> None:
         ("- -", 1, "nothing to search for"),
         ('parse head "abc', 12, "unclosed quote at column 12"),
         ('🙂 "x', 3, "unclosed quote at column 3"),
+        ("a /(b/", 3, "the regular expression at column 3 is not understood: missing )"),
+        (r"/\w+Error/", 1, "needs a whole word, or the beginning of one, that every match holds"),
+        (r"/( a |)/", 1, "needs a whole word"),
+        (r"/\ba?b/", 1, "needs a whole word"),
+        ("/[[:alpha:]] a /", 1, "is not understood: [[: is not taken here"),
+        (r"/(?=a) b /", 1, "is not understood"),
+        ("/a " + "a" * 210 + " /", 1, "200 at most"),
         ('a "=>"', 3, "nothing searchable in the quotes at column 3"),
         ('""', 1, "nothing searchable"),
         ("a lang: b", 3, "lang: at column 3 needs a value"),

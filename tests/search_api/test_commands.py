@@ -99,6 +99,19 @@ def test_search_prints_hits_with_lines(where: str) -> None:
     assert "pypi/click@" in result.stdout and "class _OptionParser" in result.stdout
 
 
+@both
+def test_search_finds_what_matches_a_regular_expression(where: str) -> None:
+    result = run("search", r"/^class _Option\w+:$/", "--index", where)
+    assert result.exit_code == 0 and "class _OptionParser" in result.stdout
+
+
+@both
+def test_search_for_lines_of_code_says_where_they_come_from(where: str, corpus) -> None:
+    lines = corpus.contents["pypi/click", "click/parser.py"].splitlines()[60:100]
+    result = run("search", "\n".join(lines), "--index", where)
+    assert result.exit_code == 0 and "click/parser.py" in result.stdout and "no query" in result.stdout
+
+
 def test_search_pages_with_the_cursor_it_prints(location: str) -> None:
     first = run("search", "parser", "--limit", "1", "--index", location)
     cursor = first.stdout.rpartition("--cursor ")[2].strip()

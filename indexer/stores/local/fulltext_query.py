@@ -1,8 +1,8 @@
 """What does a query tree look like to tantivy?
 
 A word counts most where it stands as a whole, less where all of its parts are found in other identifiers. Fields limit
-and do not rank. A quoted literal is asked for by its words: the hits hold every document that has it and maybe more, so the
-caller compares them with the text (`indexer.query.match.matches_literals`).
+and do not rank. A quoted literal or an expression is asked for by its words: the hits hold every document that has it and maybe
+more, so the caller compares them with the text (`indexer.query.match.matches_literals`).
 
 Not here: the tree (`indexer.query.tree`), the fields' indexing (`indexer.stores.local.fulltext`).
 """
@@ -15,7 +15,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from indexer.errors import InputError
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word, pattern_problem
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, has_literals, pattern_problem
 from indexer.text.words import WORD, indexed_form, lower, searchable_parts
 
 WHOLE_WORD_BOOST = 3.0
@@ -41,18 +41,23 @@ class _Translation:
 
     def query(self, node: Node, certain: bool) -> Query:
         match node:
+            case Field():
+                return Query.const_score_query(self.field(node), 0.0)
+            case Or(nodes):
+                return _any([self.query(inner, certain) for inner in nodes])
+            case Not() | And():
+                return self.all_of(node.nodes if isinstance(node, And) else (node,), certain)
+            case _:
+                return Query.empty_query() if certain and has_literals(node) else self.leaf(node, certain)
+
+    def leaf(self, node: Word | Phrase | Regex, certain: bool) -> Query:
+        match node:
             case Word():
                 return self.prefix(node.text) if node.prefix else self.word(node.text)
             case Phrase():
-                return Query.empty_query() if certain and node.literal else self.phrase("words", node.words)
-            case Field():
-                return Query.const_score_query(self.field(node), 0.0)
-            case Not():
-                return self.all_of((node,), certain)
-            case And(nodes):
-                return self.all_of(nodes, certain)
-            case Or(nodes):
-                return _any([self.query(inner, certain) for inner in nodes])
+                return self.phrase("words", node.words)
+            case Regex():
+                return self.query(node.words, certain)
 
     def all_of(self, nodes: tuple[Node, ...], certain: bool) -> Query:
         clauses = []
