@@ -22,6 +22,7 @@ from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexT
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints
 from indexer.index import ask_of, least_tokens, without_nothing
+from indexer.query import pasted
 from indexer.query.tree import FieldName
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
@@ -138,7 +139,12 @@ class ClusterIndex:
         limit: int = 10,
         cursor: str | None = None,
     ) -> SearchPage:
-        """Documents that a query of the search language finds, best first. Raises QueryError, InputError, BackendUnavailable."""
+        """Documents that a query of the search language finds, best first; of pasted lines of code their attribution instead.
+
+        Raises QueryError, InputError, BackendUnavailable.
+        """
+        if pasted.is_pasted(query):
+            return pasted.page(query, self.attribute(query), self.info)
         filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
         return search_page(self._generation, query, filters, limit, cursor)
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from indexer.errors import InputError
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Word, pattern_problem
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, pattern_problem
 from indexer.text.words import WORD, indexed_form, lower, searchable_parts
 
 WHOLE_WORD_BOOST = 3.0  # as in the local full text
@@ -32,12 +32,12 @@ def _query(node: Node, certain: bool) -> Json:
             return _prefix(node.text) if node.prefix else _word(node.text)
         case Phrase():
             return _NOTHING if certain and node.literal else _phrase("words", node.words)
+        case Regex():
+            return _NOTHING if certain else _query(node.words, certain)
         case Field():
             return {"bool": {"filter": [_field(node)]}}
-        case Not():
-            return _all_of((node,), certain)
-        case And(nodes):
-            return _all_of(nodes, certain)
+        case Not() | And():
+            return _all_of(node.nodes if isinstance(node, And) else (node,), certain)
         case Or(nodes):
             return _any([_query(inner, certain) for inner in nodes])
 

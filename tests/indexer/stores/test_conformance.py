@@ -23,6 +23,7 @@ QUERIES = (
     "parse header", "connectionPool", "pool*", '"self._pool = "', '"def __init__(self"', "lang:python -path:tests pool*",
     'owner:pypi "h11"', "readTimeout OR writeTimeout", "license:MIT stream", "path:_sync/*", "path:h11/_*.py repo:h11",
     "-lang:python", "(header OR body) -pool", '-"self._pool = " pool', "repository:pypi/* lang:*thon retry", "nothing_has_this_word",
+    r"/\bdef\s+header\w*\(/", r"-/\bdef\s+header\w*\(/ header",
 )  # fmt: skip
 
 
