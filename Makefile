@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful api-cases load reference chromium validators
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful api-cases load reference chromium validators elasticsearch elasticsearch-zip
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ help: ## list what can be made
 demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
 	@exec $(BIN)/wherefrom demo $(ARGS)
 
-test: $(VENV)/installed-test chromium validators ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
+test: $(VENV)/installed-test chromium validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed=yes; \
 	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
@@ -49,6 +49,9 @@ bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB 
 
 bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: megabytes on a line, noise, depth
 	@$(BIN)/python -m tests.bench.hurtful $(ARGS)
+
+elasticsearch: $(VENV)/installed-test elasticsearch-zip ## run a single Elasticsearch node, print its location, until Ctrl-C
+	@exec $(BIN)/python -m tests.elasticsearch_node
 
 reference: $(VENV)/installed-test ## write REFERENCE.md anew from the commands, settings and routes
 	@$(BIN)/python -m tests.reference_docs > REFERENCE.md.part && mv REFERENCE.md.part REFERENCE.md
@@ -85,4 +88,12 @@ validators: ## validators that the tests of audit reports use; without npm or Ma
 	@if [ ! -e $(SPDX_SCHEMA) ] && command -v mvn >/dev/null; then \
 	  echo "fetching the SPDX 3.0.1 schema for the tests of reports" >&2; \
 	  mvn -q dependency:copy -Dartifact=org.spdx:spdx-v3jsonld-store:1.0.1 -Dtransitive=false -DoutputDirectory=$(CURDIR)/$(VENV)/validators >/dev/null || true; \
+	fi
+
+# The tests of the cluster start a real node, from the distribution that Elastic publishes for tests, by Maven.
+ELASTICSEARCH := 8.19.7
+elasticsearch-zip: ## fetch Elasticsearch for its tests; without Maven the tests say what is missing
+	@if [ ! -e $(VENV)/elasticsearch/elasticsearch-$(ELASTICSEARCH).zip ] && command -v mvn >/dev/null; then \
+	  echo "fetching Elasticsearch $(ELASTICSEARCH) for the tests of the cluster" >&2; \
+	  mvn -q dependency:copy -Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:$(ELASTICSEARCH):zip -Dtransitive=false -DoutputDirectory=$(CURDIR)/$(VENV)/elasticsearch >/dev/null || true; \
 	fi

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.index import Index
+    from indexer.stores.elastic.index import ClusterIndex
     from search_api.client import Client
 
 __version__ = "0.1.0"
@@ -55,6 +56,7 @@ NAMES = {
         "indexer.errors",
     ),
     "Index": "indexer.index",
+    "ClusterIndex": "indexer.stores.elastic.index",
     "Client": "search_api.client",
     "AsyncClient": "search_api.async_client",
 }
@@ -66,6 +68,7 @@ _EXTRAS = {
     "pyarrow": "engine",
     "tantivy": "engine",
     "license_expression": "engine",
+    "elasticsearch": "elasticsearch",
     "fastapi": "server",
     "uvicorn": "server",
     "pydantic": "server",
@@ -100,19 +103,18 @@ Each command has its own --help. WHEREFROM_INDEX names the index to use.
 """
 
 
-def open(location: str | os.PathLike[str], *, key: str | None = None) -> Index | Client:
-    """The index at a location: a folder, or the URL of a running server, which may want an API key.
+def open(location: str | os.PathLike[str], *, key: str | None = None) -> Index | ClusterIndex | Client:
+    """The index at a location: a folder, `es+https://host:9200/name`, or a running server's URL, which may want an API key.
 
     Raises IndexNotFound, BackendUnavailable, InputError for a wrong key. O(1).
     """
     kind_of = _load("indexer.location").kind_of
-    errors = _load("indexer.errors")
     where = os.fspath(location)
     kind = kind_of(where)
     if kind == "server":
         return _load("search_api.client").Client.open(where, key=key)  # type: ignore[no-any-return]
     if kind == "elasticsearch":
-        raise errors.InputError(f"{where}: Elasticsearch locations are not supported by this version; use a folder or a server's URL")
+        return _load("indexer.stores.elastic.index").ClusterIndex.open(where)  # type: ignore[no-any-return]
     return _load("indexer.index").Index.open(where)  # type: ignore[no-any-return]
 
 

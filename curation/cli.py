@@ -85,7 +85,12 @@ def curate(
 @app.command(epilog="Example: wherefrom index release-1 -o demo.index; later: wherefrom index dir:more -o demo.index --add")
 def index(
     inputs: Annotated[list[str], typer.Argument(metavar="RELEASE|SOURCE...", help=f"A release's folder, or {_SOURCE_HELP}")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="LOCATION", help="The index to make or add to: a folder.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="LOCATION", help="The index to make: a folder or es+https://HOST:9200/NAME; or to add to: a folder."
+        ),
+    ],
     *,
     name: Annotated[str | None, typer.Option(help="The index's name; by default the release's, or the location's.")] = None,
     version: Annotated[str | None, typer.Option(metavar="V", help="Its version; by default the release's, or today's date.")] = None,

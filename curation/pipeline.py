@@ -68,11 +68,22 @@ def index_sources(
     holds nothing, or the location is taken, IndexLocked, OutOfSpace.
     """
     account = reading or Reading()
-    _check_free(str(location), force)
+    where = str(location)
+    is_cluster = kind_of(where) == "elasticsearch"
+    if is_cluster:
+        _check_free_in_cluster(where, force)
+    else:
+        _check_free(where, force)
     opened = [_open(each) for each in inputs]
     manifest = opened[0].manifest if len(opened) == 1 and isinstance(opened[0], Release) else {}
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
+    if is_cluster:
+        from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415 - its client is an extra
+
+        with _rows(opened, inputs, account) as (rows, _):
+            report = build_cluster_index(where, rows, name=name, version=version, date=date, progress=progress)
+        return Indexed(report, name, version, dict(sorted(account.skipped.items())))
     with _made(Path(location)), disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(
             location,
@@ -125,7 +136,7 @@ def _rows(opened: Sequence[Release | Source], inputs: Sequence[str], account: Re
 def check_folder(location: str) -> None:
     """Raises InputError for a location that is no folder: only those can be written to."""
     if kind_of(location) != "folder":
-        raise InputError(f"{location}: this version writes to indexes in folders only; name a folder")
+        raise InputError(f"{location}: this is done to indexes in folders only; name a folder, or build anew with wherefrom index --force")
 
 
 def _check_free(location: str, force: bool) -> None:
@@ -141,6 +152,20 @@ def _check_free(location: str, force: bool) -> None:
         pass  # an index, if a damaged or foreign one
     if not force:
         raise InputError(f"{location}: an index stands there; choose another place, or replace it with --force")
+
+
+def _check_free_in_cluster(location: str, force: bool) -> None:
+    """The same for a name in a cluster."""
+    from indexer.stores.elastic.index import ClusterIndex  # noqa: PLC0415 - its client is an extra
+
+    try:
+        ClusterIndex.open(location).close()
+    except IndexNotFound:
+        return
+    except UnusableIndex:
+        pass
+    if not force:
+        raise InputError(f"{location}: an index stands there; choose another name, or replace it with --force")
 
 
 @contextmanager

@@ -88,11 +88,7 @@ class Index:
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
         """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""
-        _check_unit(offset_unit)
-        snapshot = self._snapshot
-        least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
-        if not 1 <= least <= MOST_MIN_TOKENS:
-            raise InputError(f"min_tokens is {least}; it takes 1 to {MOST_MIN_TOKENS}")
+        snapshot, least = self._snapshot, least_tokens(offset_unit, min_tokens)
         asked = (as_utf8(text), offset_unit, least, snapshot.manifest.info)
         if snapshot.has_tombstones:
             return asking.membership_by(snapshot.has_fingerprints, snapshot.false_positive_rate, *asked)
@@ -122,14 +118,7 @@ class Index:
         `obligations` are told for a `use`, and for a `project_license` what does not go with it. The answer is that of an index without
         what `exclude` names.
         """
-        _check_unit(offset_unit)
-        if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
-            raise InputError(f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1")
-        wanted: tuple[SpanKind, ...] = ("exact", "renamed") if kinds is None else tuple(kinds)
-        if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
-            raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
-        snapshot = self._snapshot
-        ask = Ask(offset_unit, limit, wanted, sensitivity, timeout_ms)
+        snapshot, ask = self._snapshot, ask_of(offset_unit, limit, kinds, sensitivity, timeout_ms)
         if exclude:
             answer = self._attribute_without(snapshot, tuple(exclude), text, ask)
         else:
@@ -185,8 +174,7 @@ class Index:
         """The segments without what is excluded; kept for the next question, which mostly excludes the same."""
         kept = self._last_without
         if kept is None or kept[0] is not snapshot or kept[1] != exclude:
-            if any(exclusion == Exclusion() for exclusion in exclude):
-                raise InputError("an exclusion names nothing; give it an owner, repository, path or content_id")
+            without_nothing(exclude)
             kept = snapshot, exclude, Excluding.of(snapshot.segments, exclude)
             self._last_without = kept
         return kept[2]
@@ -250,6 +238,32 @@ class Index:
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Reads every byte and compares it with its checksum; `progress(bytes)`."""
         return self._snapshot.verify(progress)
+
+
+def least_tokens(offset_unit: OffsetUnit, min_tokens: int | None) -> int:
+    """How long a run of hits makes a member. Raises InputError for options that no store takes."""
+    _check_unit(offset_unit)
+    least = DEFAULT_MIN_TOKENS if min_tokens is None else min_tokens
+    if not 1 <= least <= MOST_MIN_TOKENS:
+        raise InputError(f"min_tokens is {least}; it takes 1 to {MOST_MIN_TOKENS}")
+    return least
+
+
+def ask_of(offset_unit: OffsetUnit, limit: int, kinds: Sequence[SpanKind] | None, sensitivity: float, timeout_ms: int | None) -> Ask:
+    """The options of an attribution. Raises InputError for what no store takes."""
+    _check_unit(offset_unit)
+    if limit < 1 or not 0 <= sensitivity <= 1 or (timeout_ms is not None and timeout_ms < 1):
+        raise InputError(f"limit is {limit}, sensitivity {sensitivity}, timeout_ms {timeout_ms}; wanted at least 1, 0 to 1, at least 1")
+    wanted: tuple[SpanKind, ...] = ("exact", "renamed") if kinds is None else tuple(kinds)
+    if not wanted or any(kind not in ("exact", "renamed") for kind in wanted):
+        raise InputError(f"kinds is {list(wanted)}; it takes exact, renamed or both")
+    return Ask(offset_unit, limit, wanted, sensitivity, timeout_ms)
+
+
+def without_nothing(exclude: Sequence[Exclusion]) -> None:
+    """Raises InputError for an exclusion that names nothing: it would leave out everything."""
+    if any(exclusion == Exclusion() for exclusion in exclude):
+        raise InputError("an exclusion names nothing; give it an owner, repository, path or content_id")
 
 
 def _check_unit(unit: str) -> None:

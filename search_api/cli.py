@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 
     from indexer.answers import Membership, Use
     from indexer.index import Index
+    from indexer.stores.elastic.index import ClusterIndex
     from search_api.client import Client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 IndexOption = Annotated[
     str | None,
-    typer.Option("--index", metavar="LOCATION", help="A folder or a server's URL. Default: WHEREFROM_INDEX, else the index made last."),
+    typer.Option(
+        "--index",
+        metavar="LOCATION",
+        help="A folder, es+https://HOST:9200/NAME or a server's URL. Default: WHEREFROM_INDEX, else the index made last.",
+    ),
 ]
 FilterOption = Annotated[
     Path | None,
@@ -37,7 +42,7 @@ FilterOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document and nothing else.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="A file of any encoding, or - for standard input.")]
-LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="A folder or a server's URL.")]
+LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="A folder, es+https://HOST:9200/NAME or a server's URL.")]
 
 
 @app.command()
@@ -112,10 +117,12 @@ def trace(
 
 def _trace_privately(text: bytes, file: Path, index: str | None, as_json: bool) -> None:
     from indexer.bloom.portable import PortableFilter
+    from indexer.location import default_location, refuse_cluster
     from search_api import terminal
     from search_api.private import attribute_privately
 
-    with _open(index) as opened, PortableFilter.open(file) as portable:
+    where = refuse_cluster(index or default_location(os.environ), "trace --filter")
+    with cast("Index | Client", _open(where)) as opened, PortableFilter.open(file) as portable:
         answer = attribute_privately(opened, portable, text)
     _print(answer, as_json, terminal.private(answer))
     _leave(answer.status, found=bool(answer.spans))
@@ -181,7 +188,7 @@ def verify(location: LocationArgument, *, as_json: JsonOption = False) -> None:
         raise typer.Exit(3)
 
 
-def _open(location: str | None) -> Index | Client:
+def _open(location: str | None) -> Index | ClusterIndex | Client:
     import wherefrom
     from indexer.location import default_location
 

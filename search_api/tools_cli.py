@@ -8,7 +8,7 @@ Not here: the tools (`search_api.mcp`), what editors see (`search_api.lsp`).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -81,6 +81,7 @@ def lsp(*, index: IndexOption = None) -> None:
 
 def _open(location: str | None) -> Index | Client:
     import wherefrom
-    from indexer.location import default_location
+    from indexer.location import default_location, refuse_cluster
 
-    return wherefrom.open(location or default_location(os.environ), key=os.environ.get("WHEREFROM_KEY"))
+    where = refuse_cluster(location or default_location(os.environ), "this command")
+    return cast("Index | Client", wherefrom.open(where, key=os.environ.get("WHEREFROM_KEY")))

@@ -1,4 +1,4 @@
-"""What do the tests of all areas share? A home of their own, a small real index, a browser, and plain words about what could not run.
+"""What do the tests of all areas share? A home of their own, a small real index, a browser, a cluster, and what could not run.
 
 A test that needs something the machine lacks skips with a reason that ends in the command which brings it. The last lines of a
 run list those reasons; under CI=true such a skip is a failure.
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """No test sees the user's home or default index; a committer's name is set, since git reads one from the home."""
     home = tempfile.mkdtemp(prefix="wherefrom-tests-")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
-    for name in [name for name in os.environ if name.startswith("WHEREFROM_")]:
+    for name in [name for name in os.environ if name.startswith("WHEREFROM_") and not name.startswith("WHEREFROM_TEST_")]:
         del os.environ[name]
     os.environ |= {"HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
     for role in ("AUTHOR", "COMMITTER"):
@@ -94,6 +94,22 @@ def missing() -> Callable[[str, str], NoReturn]:
 def chromium(missing: Callable[[str, str], NoReturn]) -> str:
     """Path of Debian's Chromium."""
     return shutil.which("chromium") or missing("Chromium", "apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(missing: Callable[[str, str], NoReturn]) -> Iterator[str]:
+    """The URL of a real Elasticsearch: that of WHEREFROM_TEST_ELASTICSEARCH, else a node of this run's own."""
+    from tests.elasticsearch_node import CannotStart, distribution, node
+
+    if given := os.environ.get("WHEREFROM_TEST_ELASTICSEARCH"):
+        yield given.rstrip("/")
+        return
+    try:
+        archive = distribution()
+    except CannotStart as error:
+        missing(*error.args)
+    with node(archive) as url:
+        yield url
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ running server.
 
 def reference() -> str:
     """The whole of REFERENCE.md."""
-    return "\n".join([_HEAD, *_commands(), *_settings(), *_audit_settings(), *_routes(), *_names()])
+    return "\n".join([_HEAD, *_commands(), *_settings(), *_cluster_settings(), *_audit_settings(), *_routes(), *_names()])
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -77,6 +77,13 @@ def _settings() -> Iterator[str]:
     rows = [[f"`{prefix}{name.upper()}`", f"`{field.default}`", field.description or ""] for name, field in Settings.model_fields.items()]
     yield "## Settings of a server\n\nRead from the environment.\n"
     yield table(["variable", "default", "what it sets"], rows)
+
+
+def _cluster_settings() -> Iterator[str]:
+    from indexer.stores.elastic.settings import PREFIX, SETTINGS
+
+    yield "## Settings for an index in Elasticsearch\n\nRead from the environment wherever a location is `es+https://HOST:9200/NAME`.\n"
+    yield table(["variable", "what it sets"], [[f"`{PREFIX}{name.upper()}`", told] for name, told in SETTINGS.items()])
 
 
 def _audit_settings() -> Iterator[str]:

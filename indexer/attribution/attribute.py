@@ -18,6 +18,7 @@ from indexer.attribution.report import Report, answer
 from indexer.attribution.significance import Weights
 from indexer.attribution.sources import Found
 from indexer.attribution.verify import Comparer
+from indexer.attribution.whole import Whole
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
@@ -98,12 +99,17 @@ class _Search:
 
 def attribute(segments: Sequence[Segment], info: IndexInfo, text: str | bytes, ask: Ask) -> Attribution:
     """Verified spans of the text and their sources. Cost: below 1 ms for 40 lines; bounded by the limits above and `timeout_ms`."""
-    query = Query.of(text)
+    return attribute_query(segments, info, Query.of(text), ask)
+
+
+def attribute_query(segments: Sequence[Segment], info: IndexInfo, query: Query, ask: Ask, whole: Whole | None = None) -> Attribution:
+    """The same of a text that was read; `whole` is the corpus that the segments are a part of, if they are."""
     if len(query) < GUARANTEE_TOKENS:
         return answer("too_short", query, ask.offset_unit, info)
-    finder = Finder(segments, query)
+    finder = Finder(segments, query, whole)
     candidates = finder.find()
-    weights = Weights.of(query, finder.repositories, sum(segment.repositories for segment in segments))
+    repositories = whole.repositories if whole else sum(segment.repositories for segment in segments)
+    weights = Weights.of(query, finder.repositories, repositories)
     least = significance.threshold(ask.sensitivity)
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
     search = _Search(segments, query, finder, Comparer(query, weights, ask.kinds, least), deadline)
@@ -168,7 +174,7 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     unread = is_open & search.finder.cut
     if budget > 0 and unread.any():
         _verify_open(search, search.finder.read_on(unread), is_open, budget)
-    if (is_open & search.finder.cut).any():
+    if (is_open & search.finder.cut).any() or (search.finder.whole is not None and search.finder.whole.lacks(is_open)):
         search.limits.append("postings")
     if search.comparer.cut and is_open.any():
         search.limits.append("runs")

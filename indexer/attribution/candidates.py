@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.attribution import candidate_kernels as kernels
 from indexer.attribution.query import Query
+from indexer.attribution.whole import Whole
 from indexer.segment.segment import Segment
 
 TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
@@ -74,11 +75,11 @@ class Finder:
     """Reads the postings of one text's fingerprints, those of the exact channel first.
 
     `counts` int64 (prints,): postings of each, those of removed documents until they have been read. `cut` bool (prints,): some of
-    them are in no candidate given so far.
+    them are in no candidate given so far. `whole`: the corpus that the segments are a part of, if they are.
     """
 
-    def __init__(self, segments: Sequence[Segment], query: Query) -> None:
-        self._segments, self._query = segments, query
+    def __init__(self, segments: Sequence[Segment], query: Query, whole: Whole | None = None) -> None:
+        self._segments, self._query, self.whole = segments, query, whole
         self._keys = np.concatenate((query.exact.keys, query.renamed.keys))
         self._n_exact = len(query.exact.keys)
         self._tokens = np.concatenate((query.exact.positions, query.code_tokens[query.renamed.positions]))
@@ -92,13 +93,16 @@ class Finder:
                 segment.views, segment.parts, self._keys, self._n_exact, self._payloads[s], self._counts[s], self._holders[s]
             )
             segment.file.raise_bad_page(bad)
-        documents = sum(segment.documents for segment in segments)
+        documents = whole.documents if whole else sum(segment.documents for segment in segments)
         self.counts: NDArray[np.int64] = self._counts.sum(0)
-        self._weights = np.log2(1 + documents / np.maximum(self.counts, 1))
+        often = np.maximum(self.counts, whole.files) if whole else self.counts
+        self._weights = np.log2(1 + documents / np.maximum(often, 1))
 
     @property
     def repositories(self) -> NDArray[np.int64]:
         """How many repositories hold each fingerprint; one that is in two segments counts twice."""
+        if self.whole is not None:
+            return self.whole.holders
         return np.minimum(self._holders, self._counts - self._dead).sum(0)  # type: ignore[no-any-return]
 
     def find(self) -> Candidates:

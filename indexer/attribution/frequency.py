@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +10,12 @@ from numpy.typing import NDArray
 from indexer.attribution.candidates import Finder
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch
+from indexer.attribution.whole import Frequency
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 BOUND = 1000  # postings of a fingerprint that are read; beyond it the counts are lower bounds
 MOST_PRINTS = 8  # the rarest of a stretch; what holds all of these holds the rest, but for chance
-
-
-@dataclass(frozen=True, slots=True)
-class Frequency:
-    """With `capped`, lower bounds."""
-
-    files: int
-    repositories: int
-    owners: int
-    capped: bool
 
 
 def count(segments: Sequence[Segment], query: Query, finder: Finder, stretch: Stretch) -> Frequency | None:
@@ -34,6 +24,8 @@ def count(segments: Sequence[Segment], query: Query, finder: Finder, stretch: St
     inside = inside[finder.counts[inside] > 0]  # one near an end may be chosen for tokens beyond it, which no document has
     if not len(inside):
         return None
+    if finder.whole is not None and (known := finder.whole.frequency(inside)) is not None:
+        return known
     files, capped = 0, False
     repositories: set[int] = set()
     owners: set[int] = set()

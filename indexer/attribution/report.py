@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, Match, OffsetUnit, Partial, Source, Span, Status
 from indexer.attribution import frequency
 from indexer.attribution.candidates import Finder
-from indexer.attribution.frequency import Frequency
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch, Weights
 from indexer.attribution.sources import Found, in_source, names_of, ranked, source_of
 from indexer.attribution.verify import Run
+from indexer.attribution.whole import Frequency
 from indexer.licences.notice import notice
 from indexer.segment.segment import Segment
 

@@ -13,16 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from indexer.errors import InputError, UnusableIndex, WherefromError
 
 if TYPE_CHECKING:
+    from indexer.index import Index
     from search_api.audit.audit import Outcome, Request
     from search_api.audit.scan import Progress
     from search_api.audit.settings import Settings
+    from search_api.client import Client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -143,12 +145,13 @@ def _settings(file: Path | None, use: str | None, project_license: str | None) -
 
 def _run(index: str | None, request: Request) -> Outcome:
     import wherefrom
-    from indexer.location import default_location
+    from indexer.location import default_location, refuse_cluster
     from search_api.audit.audit import run
 
     done = 0
     try:
-        with wherefrom.open(index or default_location(os.environ)) as opened, _progress() as progress:
+        where = refuse_cluster(index or default_location(os.environ), "an audit")
+        with cast("Index | Client", wherefrom.open(where)) as opened, _progress() as progress:
             try:
                 return run(opened, request, progress)
             finally:

@@ -109,7 +109,7 @@ def test_releases_and_sources_make_one_index(code: Path, tmp_path: Path, wherefr
         (("index", "parquet:bad.parquet", "-o", "out"), 2, "bad.parquet: damaged"),
         (("collect", "dir:shapes", "-o", "bad.parquet/raw"), 2, "bad.parquet/raw.part: cannot be made"),
         (("index", "dir:shapes", "-o", "bad.parquet/x"), 2, "bad.parquet/x: cannot be made"),
-        (("index", "dir:shapes", "-o", "es+http://localhost:1/x"), 2, "folders only"),
+        (("index", "dir:shapes", "-o", "es+http://localhost:1/x"), 3, "no answer from the cluster"),
     ],
 )
 def test_bad_input_is_named_and_leaves_nothing(

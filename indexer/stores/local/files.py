@@ -25,14 +25,14 @@ def file_page(snapshot: Snapshot, repository: str, limit: int, cursor: str | Non
     """The live files of a repository; upper and lower case are one. Reads 8 bytes of every document of the index."""
     if limit < 1:
         raise InputError(f"limit is {limit}; it takes 1 or more")
-    begin = offset_of(cursor, snapshot, repository)
+    begin = offset_of(cursor, snapshot.manifest.info, repository)
     found = [(segment, doc) for segment in snapshot.segments for doc in _docs_of(segment, repository)]
     page = found[begin : begin + limit]
     more = begin + limit < len(found)
     return FilePage(
         files=tuple(file_of(segment, doc) for segment, doc in page),
         total=len(found),
-        cursor=cursor_at(begin + limit, snapshot, repository) if more else None,
+        cursor=cursor_at(begin + limit, snapshot.manifest.info, repository) if more else None,
         index=snapshot.manifest.info,
     )
 

@@ -85,7 +85,7 @@ class FullTextWriter:
 
     def add_batch(self, documents: NDArray[np.integer[Any]] | Sequence[int], streams: WordStreams, columns: Columns) -> None:
         """Adds documents by number, with their words and parts and columns, all in the same order. Raises OutOfSpace."""
-        paths = _path_words(columns.path)
+        paths = path_words(columns.path)
         with disk_errors(self._folder):
             for i, (words, parts) in enumerate(streams.texts()):
                 document = tantivy.Document()
@@ -219,8 +219,8 @@ def _add_columns(document: tantivy.Document, columns: Columns, i: int) -> None:
             document.add_text(field, value)
 
 
-def _path_words(paths: Sequence[str]) -> list[str]:
-    """Words of each path in a row, then their parts."""
+def path_words(paths: Sequence[str]) -> list[str]:
+    """Words of each path in a row, then their parts, for the field of that name."""
     encoded = [path.encode("utf-8", "replace") for path in paths]
     offsets = np.zeros(len(paths) + 1, np.int64)
     np.cumsum([len(path) for path in encoded], out=offsets[1:])

@@ -6,16 +6,16 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow.compute as pc
 
-from indexer.answers import FacetCount, Hit, Partial, Repository, RepositoryPage, SearchPage
+from indexer.answers import FacetCount, Hit, IndexInfo, Partial, Repository, RepositoryPage, SearchPage
 from indexer.errors import InputError
 from indexer.query.highlight import snippets
 from indexer.query.match import matches_literals
 from indexer.query.parse import parse
 from indexer.query.tree import FieldName, Node, has_literals
-from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FACETS, MAX_TOTAL, TextHits
 from indexer.stores.local.repositories import live_table
 from indexer.stores.local.snapshot import Snapshot
@@ -32,7 +32,7 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
     if any(files.text is None for files in snapshot.manifest.segments):
         raise InputError(f"{snapshot.folder}: this index was built without full text; rebuild it with wherefrom index to search it")
     tree = parse(query)
-    begin = offset_of(cursor, snapshot, query)
+    begin = offset_of(cursor, snapshot.manifest.info, query)
     filters = {name: [value] for name, value in given.items() if value}
     found = [text.search(tree, limit=begin + MOST_READ, filters=filters, facets=FACETS) for text in snapshot.texts]
     ranked = sorted(
@@ -53,7 +53,7 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
         total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (has_literals(tree) and total > 0),
         hits=tuple(hits),
         facets=_facets(found),
-        cursor=cursor_at(begin + read, snapshot, query) if more else None,
+        cursor=cursor_at(begin + read, snapshot.manifest.info, query) if more else None,
         hint=None,
         attribution=None,
         partial=Partial(("literals",)) if more and len(hits) < limit else None,
@@ -66,11 +66,11 @@ def _hits(snapshot: Snapshot, ranked: list[tuple[float, int, int]], tree: Node) 
     literal = has_literals(tree)
     for score, s, doc in ranked:
         content = snapshot.segments[s].content(doc).decode("utf-8", "replace")
-        yield _hit(snapshot.segments[s], doc, score, content, tree) if not literal or matches_literals(content, tree) else None
+        yield hit_of(snapshot.segments[s].row(doc), content, score, tree) if not literal or matches_literals(content, tree) else None
 
 
-def _hit(segment: Segment, doc: int, score: float, content: str, tree: Node) -> Hit:
-    row = segment.row(doc)
+def hit_of(row: Mapping[str, Any], content: str, score: float, tree: Node) -> Hit:
+    """A document that was found, by its row and text, with snippets."""
     shown = snippets(content, tree)
     line = f"#L{shown[0].start_line}" if shown else ""
     return Hit(
@@ -108,25 +108,25 @@ def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: s
     if owner is not None:
         table = table.filter(pc.equal(pc.utf8_lower(table["owner"]), owner.lower()))
     table = table.sort_by("repository")
-    begin = offset_of(cursor, snapshot, owner or "")
+    begin = offset_of(cursor, snapshot.manifest.info, owner or "")
     rows = table.slice(begin, limit).to_pylist()
     return RepositoryPage(
         repositories=tuple(
             Repository(**(row | {"licenses": tuple(row["licenses"] or ()), "license_type": row["license_type"] or "none"})) for row in rows
         ),
         total=table.num_rows,
-        cursor=cursor_at(begin + limit, snapshot, owner or "") if begin + limit < table.num_rows else None,
+        cursor=cursor_at(begin + limit, snapshot.manifest.info, owner or "") if begin + limit < table.num_rows else None,
         index=snapshot.manifest.info,
     )
 
 
-def cursor_at(offset: int, snapshot: Snapshot, question: str) -> str:
+def cursor_at(offset: int, info: IndexInfo, question: str) -> str:
     """What asks for the page of a question that begins there."""
-    value = json.dumps([offset, snapshot.manifest.info.generation, question])
+    value = json.dumps([offset, info.generation, question])
     return base64.urlsafe_b64encode(value.encode()).decode()
 
 
-def offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
+def offset_of(cursor: str | None, info: IndexInfo, question: str) -> int:
     """Where a page begins. Raises InputError for a cursor of another question or generation."""
     if cursor is None:
         return 0
@@ -137,6 +137,6 @@ def offset_of(cursor: str | None, snapshot: Snapshot, question: str) -> int:
         valid, generation = False, None
     if not valid:
         raise InputError("this cursor is not one of this question's; leave it out to begin at the first page")
-    if generation != snapshot.manifest.info.generation:
+    if generation != info.generation:
         raise InputError("the index has changed since this cursor was given; leave it out to begin at the first page")
     return int(offset)

@@ -1,0 +1,48 @@
+"""What is to be known of a whole corpus, where only those of its documents that may matter are at hand?
+
+A cluster's documents are fetched for a question and attributed by the code that attributes an index folder; how rare a fingerprint is
+and how common a stretch, it says itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """How many files, repositories and owners hold a stretch. With `capped`, lower bounds."""
+
+    files: int
+    repositories: int
+    owners: int
+    capped: bool
+
+
+class Whole(Protocol):
+    """The corpus that some segments are a part of, for one text; used by one thread. Methods raise BackendUnavailable.
+
+    `files`, `holders` int64 (prints,): how many documents and repositories hold each of the text's fingerprints, those of the exact
+    channel first.
+    """
+
+    files: NDArray[np.int64]
+    holders: NDArray[np.int64]
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+
+    @property
+    def repositories(self) -> int:
+        """How many there are."""
+
+    def lacks(self, is_open: NDArray[np.bool_]) -> bool:
+        """Whether documents are missing from the segments that hold one of the fingerprints given."""
+
+    def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
+        """How many hold all of some fingerprints; None where all who do are in the segments."""

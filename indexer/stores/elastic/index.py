@@ -1,0 +1,185 @@
+"""An index in a cluster, as its users hold it: membership, attribution, search, documents.
+
+Not here: the same for a folder (`indexer.index`), writing (`writer`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+
+from indexer.answers import Attribution, Document, Exclusion, IndexInfo, Membership, OffsetUnit, SearchPage, SpanKind, Use, Verification
+from indexer.attribution.query import as_utf8
+from indexer.bloom import asking
+from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexTooNew, SpecMismatch
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import Fingerprints
+from indexer.index import ask_of, least_tokens, without_nothing
+from indexer.query import pasted
+from indexer.query.tree import FieldName
+from indexer.stores.elastic import questions
+from indexer.stores.elastic.attribution import attribute
+from indexer.stores.elastic.cluster import connect, errors_of
+from indexer.stores.elastic.mapping import FORMAT_VERSION, META, terms_of
+from indexer.stores.elastic.questions import Generation, Terms
+from indexer.stores.elastic.search import search_page
+from indexer.stores.elastic.settings import Place, place_of
+from indexer.stores.elastic.verify import verify
+
+_AT_ONCE = 4 * (os.cpu_count() or 1)  # questions of attribute_many: they wait for the cluster more than they compute
+_NUMBERS = ("documents", "repositories", "tokens", "text_bytes", "fingerprints")
+
+
+class ClusterIndex:
+    """An opened index in a cluster. Threads may share it; it stays with one generation until `refresh`."""
+
+    def __init__(self, place: Place, client: Elasticsearch, generation: Generation) -> None:
+        self.location = place.location
+        self._place = place
+        self._client = client
+        self._generation = generation
+
+    @classmethod
+    def open(cls, location: str) -> ClusterIndex:
+        """Finds the generation that the name stands for. Raises InputError, UnusableIndex, BackendUnavailable."""
+        place = place_of(location)
+        client = connect(place)
+        return cls(place, client, _current(place, client))
+
+    def __enter__(self) -> ClusterIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def refresh(self) -> None:
+        """Follows a new generation, if there is one."""
+        self._generation = _current(self._place, self._client)
+
+    @property
+    def info(self) -> IndexInfo:
+        """Name, version, date, generation, spec, number of documents."""
+        return self._generation.info
+
+    def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
+        """Whether the text is in the corpus, by its fingerprints' terms. Raises InputError for a bad option, BackendUnavailable."""
+        generation, least = self._generation, least_tokens(offset_unit, min_tokens)
+
+        def held(prints: Fingerprints) -> NDArray[np.bool_]:
+            terms = Terms(["exact"] * len(prints), terms_of(prints.values), prints.keys)
+            return questions.count(generation, terms, [], repositories=False)[0] > 0
+
+        rate = generation.fingerprints / 2**48  # that another fingerprint is equal by chance
+        return asking.membership_by(held, rate, as_utf8(text), offset_unit, least, generation.info)
+
+    def membership_many(
+        self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
+    ) -> list[Membership]:
+        """`membership` of each text, in order."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda text: self.membership(text, offset_unit=offset_unit, min_tokens=min_tokens), texts))
+
+    def attribute(
+        self,
+        text: str | bytes,
+        *,
+        offset_unit: OffsetUnit = "utf-32",
+        limit: int = 10,
+        kinds: Sequence[SpanKind] | None = None,
+        sensitivity: float = 0.5,
+        use: Use | None = None,
+        project_license: str | None = None,
+        exclude: Sequence[Exclusion] = (),
+        timeout_ms: int | None = None,
+    ) -> Attribution:
+        """Where the text comes from, as `Index.attribute` says. Raises InputError for a bad option, BackendUnavailable."""
+        ask = ask_of(offset_unit, limit, kinds, sensitivity, timeout_ms)
+        without_nothing(exclude)
+        answer = attribute(self._generation, text, ask, exclude)
+        if use is None and project_license is None:
+            return answer
+        from indexer.licences.asked import asked  # noqa: PLC0415 - reads tables that most questions do not need
+
+        return replace(answer, obligations=asked(answer.sources, use, project_license))
+
+    def attribute_many(self, texts: Iterable[str | bytes], **options: Any) -> list[Attribution]:
+        """`attribute` of each text with the same options, in order."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda text: self.attribute(text, **options), texts))
+
+    def document(self, document_id: str) -> Document:
+        """A document with its content. Raises DocumentNotFound, BackendUnavailable."""
+        found = self._generation.documents([document_id]) if document_id else {}
+        if document_id not in found:
+            raise DocumentNotFound(
+                f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them"
+            )
+        row = found[document_id]["row"] | {"content": found[document_id]["content"]}
+        return Document(**(row | {"licenses": tuple(row["licenses"])}))
+
+    def search(
+        self,
+        query: str,
+        *,
+        language: str | None = None,
+        license: str | None = None,  # noqa: A002 - the field's name
+        repository: str | None = None,
+        owner: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """Documents that a query of the search language finds, best first; of pasted lines of code their attribution instead.
+
+        Raises QueryError, InputError, BackendUnavailable.
+        """
+        if pasted.is_pasted(query):
+            return pasted.page(query, self.attribute(query), self.info)
+        filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
+        return search_page(self._generation, query, filters, limit, cursor)
+
+    def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
+        """Reads every document and compares its text with its checksum; `progress(bytes)`. The cluster checks its own files."""
+        return verify(self._generation, progress)
+
+    def describe(self) -> dict[str, Any]:
+        """What the index holds and how many bytes it takes, replicas not counted."""
+        generation = self._generation
+        with errors_of(self._place):
+            meta = _meta(self._client, generation.index)
+            stats = self._client.indices.stats(index=generation.index, metric="store")["_all"]["primaries"]["store"]
+        numbers = {name: meta[name] for name in _NUMBERS if name != "documents"}
+        return {"location": self.location, **asdict(self.info), **numbers, "index_bytes": int(stats["size_in_bytes"])}
+
+
+def _current(place: Place, client: Elasticsearch) -> Generation:
+    """The generation that a name stands for now: the alias is resolved once, so a later one does not mix with it."""
+    with errors_of(place):
+        if not client.indices.exists_alias(name=place.name):
+            raise IndexNotFound(f"{place.location}: no index here; build one with wherefrom index -o {place.location}")
+        index = next(iter(client.indices.get_alias(name=place.name)))
+        meta = _meta(client, index)
+    problem = f"{place.location}: index {index}"
+    if not isinstance(meta.get("format"), int) or not meta.get("complete"):
+        raise IndexCorrupt(f"{problem} was not made by wherefrom, or its description is gone; rebuild it with wherefrom index")
+    if meta["format"] > FORMAT_VERSION:
+        raise IndexTooNew(f"{problem}: format {meta['format']}, this reader takes {FORMAT_VERSION}; upgrade wherefrom")
+    if meta["spec"] != SPEC.name:
+        raise SpecMismatch(f"{problem}: fingerprints of {meta['spec']}, this reader makes {SPEC.name}; rebuild it with wherefrom index")
+    info = IndexInfo(**{each.name: meta[each.name] for each in fields(IndexInfo)})
+    return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"])
+
+
+def _meta(client: Elasticsearch, index: str) -> dict[str, Any]:
+    found = client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}).get(META)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,106 @@
+"""What does a document look like in the cluster? The mapping of an index, and the form of fingerprints as terms.
+
+Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, hashed terms of an exact fingerprint with one of
+its two contexts; `words`, `parts`, `path_words` as in the local full text; `language license repository owner path` in lower case;
+`facet_*` as written; `row`, `content` and its `crc32`, kept in `_source` alone, where nothing else is.
+
+Not here: how documents get there (`writer`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import CONTEXT_BITS
+
+FORMAT_VERSION = 1
+META = "wherefrom"
+FACETS = {"language": "facet_language", "license": "facet_license", "owner": "facet_owner"}
+RIGHT, LEFT, ANY = 0, 1, 2  # On disk: what the context of a term of `sides` is of; ANY: the document has more places than are kept
+_ANY_CONTEXT = 0xFFFF
+
+# On disk: a term is a number in base 64, six bits a character, the highest first.
+_DIGITS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
+_VALUE_DIGITS, _SIDE_DIGITS = 8, 6
+
+_TERMS = {"type": "text", "analyzer": "whitespace", "index_options": "docs", "norms": False}
+_KEYWORD = {"type": "keyword", "doc_values": False, "norms": False}
+_FACET = {"type": "keyword", "index": False}
+_KEPT = {"type": "keyword", "index": False, "doc_values": False}
+
+# On disk: a change here needs FORMAT_VERSION + 1
+_PROPERTIES: dict[str, Any] = {
+    "number": {"type": "long"},
+    "document_id": {"type": "keyword"},
+    "content_id": _KEYWORD,
+    "repository_key": {"type": "long"},
+    "owner_key": {"type": "long"},
+    "exact": _TERMS,
+    "renamed": _TERMS,
+    "sides": _TERMS,
+    "words": {"type": "text", "analyzer": "whitespace"},
+    "parts": {"type": "text", "analyzer": "whitespace", "index_options": "freqs"},
+    "path_words": {"type": "text", "analyzer": "whitespace"},
+    "path_as_written": _KEYWORD,
+    **dict.fromkeys(("language", "license", "repository", "owner", "path"), _KEYWORD),
+    **dict.fromkeys(FACETS.values(), _FACET),
+    "content": _KEPT,
+    "crc32": {"type": "long", "index": False, "doc_values": False},
+    "row": {"type": "object", "enabled": False},
+}
+
+
+def mapping(meta: dict[str, Any]) -> dict[str, Any]:
+    """The mapping of a new index; `meta` says what it is an index of."""
+    kept = {"includes": ["content", "crc32", "row"]}  # the rest is searched and never shown
+    return {"dynamic": "strict", "_source": kept, "properties": _PROPERTIES, "_meta": {META: meta}}
+
+
+def terms_of(values: NDArray[np.uint64]) -> list[str]:
+    """Fingerprints of 48 bits as terms. [0, 65] -> ["AAAAAAAA", "AAAAAABB"]"""
+    return joined_terms(values).split()
+
+
+def joined_terms(values: NDArray[np.uint64], digits: int = _VALUE_DIGITS) -> str:
+    """The same as one text, a space after each."""
+    shifts = np.arange(6 * (digits - 1), -1, -6, dtype=np.uint64)
+    out = np.full((len(values), digits + 1), ord(" "), np.uint8)
+    out[:, :digits] = _DIGITS[(values[:, None] >> shifts) & np.uint64(63)]
+    return out.tobytes().decode("ascii")
+
+
+def sides_of(keys: NDArray[np.uint64]) -> str:
+    """Keys (fingerprint << 16 | contexts) of a document as the terms of `sides`, each once."""
+    values, right, left = _split(keys)
+    any_place = keys & np.uint64(_ANY_CONTEXT) == np.uint64(_ANY_CONTEXT)
+    sides = [_side(values, RIGHT, right), _side(values, LEFT, left), _side(values[any_place], ANY, right[any_place])]
+    return joined_terms(np.unique(np.concatenate(sides)), _SIDE_DIGITS)
+
+
+def agreeing_sides(key: int) -> list[str]:
+    """The terms of documents in which a fingerprint of the text may be part of a run of the guaranteed length."""
+    values, right, left = _split(np.array([key], np.uint64))
+    sides = [_side(values, ANY, np.array([255], np.uint64))]
+    sides += [_side(values, RIGHT, right)] if right[0] else []  # 0: the text ends there
+    sides += [_side(values, LEFT, left)] if left[0] else []
+    return joined_terms(np.concatenate(sides), _SIDE_DIGITS).split()
+
+
+def _split(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
+    byte = np.uint64(255)
+    return keys >> np.uint64(CONTEXT_BITS), (keys >> np.uint64(8)) & byte, keys & byte
+
+
+def _side(values: NDArray[np.uint64], side: int, contexts: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hashes of 36 bits: two that are equal by chance make a candidate too many, which verification drops."""
+    mixed = (values << np.uint64(10) | np.uint64(side << 8) | contexts) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(28)
+
+
+def new_meta(name: str, version: str, date: str, generation: int) -> dict[str, Any]:
+    """What is known of a generation before its first document."""
+    return {"format": FORMAT_VERSION, "spec": SPEC.name, "name": name, "version": version, "date": date, "generation": generation}

@@ -1,0 +1,80 @@
+"""What does a query tree look like to Elasticsearch? The same meaning as to the local full text.
+
+Not here: the tree (`indexer.query.tree`), the fields (`mapping`), the local translation (`indexer.stores.local.fulltext_query`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from indexer.errors import InputError
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, pattern_problem
+from indexer.text.words import WORD, indexed_form, lower, searchable_parts
+
+WHOLE_WORD_BOOST = 3.0  # as in the local full text
+_NOTHING: dict[str, Any] = {"match_none": {}}
+Json = dict[str, Any]
+
+
+def to_query(tree: Node) -> Json:
+    """The query of a tree. Finds every document that the tree does, and more only where it holds literals.
+
+    Raises InputError for a field's pattern that is too long.
+    """
+    return _query(tree, certain=False)
+
+
+def _query(node: Node, certain: bool) -> Json:
+    """`certain` asks for fewer documents instead of more where words cannot tell, as it must be below an exclusion."""
+    match node:
+        case Word():
+            return _prefix(node.text) if node.prefix else _word(node.text)
+        case Phrase():
+            return _NOTHING if certain and node.literal else _phrase("words", node.words)
+        case Regex():
+            return _NOTHING if certain else _query(node.words, certain)
+        case Field():
+            return {"bool": {"filter": [_field(node)]}}
+        case Not() | And():
+            return _all_of(node.nodes if isinstance(node, And) else (node,), certain)
+        case Or(nodes):
+            return _any([_query(inner, certain) for inner in nodes])
+
+
+def _all_of(nodes: tuple[Node, ...], certain: bool) -> Json:
+    must = [_query(node, certain) for node in nodes if not isinstance(node, Not)]
+    must_not = [_query(node.node, not certain) for node in nodes if isinstance(node, Not)]
+    return {"bool": {"must": must, "must_not": must_not}} if must else {"bool": {"filter": [{"match_all": {}}], "must_not": must_not}}
+
+
+def _word(text: str) -> Json:
+    whole = {"term": {"words": {"value": indexed_form(text), "boost": WHOLE_WORD_BOOST}}}
+    parts = [{"term": {"parts": part}} for part in searchable_parts(text)]
+    return _any([whole, {"bool": {"must": parts}}]) if parts else whole
+
+
+def _prefix(text: str) -> Json:
+    return _any([{"prefix": {name: indexed_form(text)}} for name in ("words", "parts")])
+
+
+def _phrase(name: str, words: tuple[str, ...]) -> Json:
+    return {"match_phrase": {name: " ".join(indexed_form(word) for word in words)}}
+
+
+def _field(field: Field) -> Json:
+    value = lower(field.value.encode("utf-8", "replace").decode("utf-8"))
+    words = tuple(WORD.findall(value)) if field.name == "path" else ()  # a path is also found by words in a row
+    if "*" not in value:
+        exact = {"term": {field.name: value}}
+        return _any([exact, _phrase("path_words", words)]) if words else exact
+    if problem := pattern_problem(value):
+        raise InputError(f"{field.name}: {problem}, got {len(value)} characters")
+    whole = {"wildcard": {field.name: re.sub(r"([\\?])", r"\\\1", value)}}
+    if len(words) == 1 and value == words[0] + "*":
+        return _any([whole, {"prefix": {"path_words": indexed_form(words[0])}}])
+    return whole
+
+
+def _any(queries: list[Json]) -> Json:
+    return {"bool": {"should": queries, "minimum_should_match": 1}}

@@ -1,0 +1,80 @@
+"""Which cluster and index does a location name, and with which credentials? `es+https://host:9200/name`, and the environment.
+
+Credentials are never part of a location, which is printed, logged and remembered.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from indexer.errors import InputError
+
+PREFIX = "WHEREFROM_ELASTICSEARCH_"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+SETTINGS = {
+    "user": "name to be let in by",
+    "password": "password of that user",
+    "api_key": "API key instead of both",
+    "ca_file": "file of certificates (PEM) that sign the cluster's",
+    "shards": "primary shards of a new index, 1 to 1024; by default 1",
+    "replicas": "copies of each shard of a new index, 0 to 16; by default 0",
+}
+_NUMBERS = {"shards": (1, 1024, 1), "replicas": (0, 16, 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cluster's URL and the name of an index there, and how to be let in.
+
+    `user` and `password`, or an `api_key` (untried: the distribution that tests run cannot make one); `ca_file` signs the cluster's
+    certificate. `shards` and `replicas` are those of new indexes.
+    """
+
+    url: str
+    name: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    shards: int = 1
+    replicas: int = 0
+
+    @property
+    def location(self) -> str:
+        """What users write."""
+        return f"es+{self.url}/{self.name}"
+
+
+def place_of(location: str, environment: Mapping[str, str] | None = None) -> Place:
+    """Reads a location, and `WHEREFROM_ELASTICSEARCH_USER`, `_PASSWORD`, `_API_KEY`, `_CA_FILE`, `_SHARDS`, `_REPLICAS`.
+
+    Raises InputError.
+    """
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in (environment or os.environ).items() if name.startswith(PREFIX)}
+    try:
+        parts = urlsplit(location.removeprefix("es+"))
+        host, port = parts.hostname, parts.port or 9200
+    except ValueError:
+        parts, host, port = urlsplit(""), None, 0
+    if parts.username or parts.password or "@" in parts.netloc:
+        raise InputError(f"es+{parts.scheme}://{host}: credentials in a location; set {PREFIX}USER and {PREFIX}PASSWORD instead")
+    name = parts.path.strip("/")
+    if not host or not _NAME.fullmatch(name) or parts.query or parts.fragment:
+        raise InputError(
+            f"{location}: wanted es+https://HOST:PORT/NAME or es+http://HOST:PORT/NAME, NAME of a-z, 0-9, _ and -, no sign first"
+        )
+    host = f"[{host}]" if ":" in host else host
+    numbers = {name: _number(given, name, *bounds) for name, bounds in _NUMBERS.items()}
+    access = {name: given.get(name) or None for name in SETTINGS if name not in _NUMBERS}
+    return Place(f"{parts.scheme}://{host}:{port}", name, **access, **numbers)  # type: ignore[arg-type]
+
+
+def _number(given: Mapping[str, str], name: str, least: int, most: int, default: int) -> int:
+    text = given.get(name, str(default))
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise InputError(f"{PREFIX}{name.upper()}={text!r}: wanted a whole number from {least} to {most}")
+    return int(text)

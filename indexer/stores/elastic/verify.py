@@ -1,0 +1,44 @@
+"""Does a cluster hold what was loaded? Every document is read, its text compared with the checksum that was made of it, and counted.
+
+Not here: the cluster's own files, which it checks itself when it opens them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from indexer.answers import Verification
+from indexer.stores.elastic.questions import Generation
+
+_PAGE = 100  # documents
+
+
+def verify(generation: Generation, progress: Callable[[int], None] | None = None) -> Verification:
+    """Reads a whole generation. Raises BackendUnavailable."""
+    documents = size = 0
+    problems = []
+    for name, source in _every(generation):
+        data = source["content"].encode()
+        documents, size = documents + 1, size + len(data)
+        if zlib.crc32(data) != source["crc32"]:
+            problems.append(f"{generation.index}: the text of document {name} is not the one that was loaded")
+        if progress:
+            progress(len(data))
+    if documents != generation.info.documents:
+        problems.append(f"{generation.index}: {documents} documents, {generation.info.documents} were loaded")
+    return Verification(1, size, documents, tuple(problems))
+
+
+def _every(generation: Generation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id and source of each document, in the order they were loaded."""
+    after: list[int] = [-1]
+    while True:
+        body = {"size": _PAGE, "query": {"match_all": {}}, "sort": [{"number": "asc"}], "search_after": after, "track_total_hits": False}
+        (answer,) = generation.search([body])
+        hits = answer["hits"]["hits"]
+        if not hits:
+            return
+        yield from ((hit["_id"], hit["_source"]) for hit in hits)
+        after = hits[-1]["sort"]

@@ -1,0 +1,236 @@
+"""How does a stream of documents become an index in a cluster? In bounded memory, and seen by readers only once it is complete.
+
+Each build is a new index, `NAME-g000001`; the alias NAME moves to it in one step. A build that was killed leaves an index no alias
+names, which the next build removes, and so it does with the generation before: until then who has it open goes on.
+
+Not here: the same into a folder (`indexer.build`).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import streaming_bulk
+from numpy.typing import NDArray
+
+from indexer.build import BuildReport
+from indexer.corpus import conform
+from indexer.errors import BackendUnavailable, InputError
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
+from indexer.segment.prepare import name_hash, rows_of, text_of
+from indexer.stores.elastic.cluster import connect, errors_of
+from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, new_meta, sides_of
+from indexer.stores.elastic.settings import place_of
+from indexer.stores.local.fulltext import path_words
+from indexer.text.tokens import rename, tokenize
+from indexer.text.words import analyze, lower
+
+BATCH_ROWS = 256
+_BULK_BYTES = 8 << 20
+_RETRIES, _FIRST_PAUSE, _LONGEST_PAUSE = 10, 1, 60  # seconds between tries of what a busy cluster put off
+_MOST_NAMED = 10  # rejected documents in a message
+_SECONDS = 600  # for merging
+_WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
+_MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
+_WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What a build has read so far."""
+
+    documents: int = 0
+    text_bytes: int = 0
+    tokens: int = 0
+    fingerprints: int = 0
+    repositories: set[int] = field(default_factory=set)
+
+
+def build_cluster_index(
+    location: str,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    name: str,
+    version: str,
+    date: str,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Builds an index of all `batches` at es+http(s)://HOST:PORT/NAME; one that stands there answers until the new one replaces it.
+
+    `progress(documents, bytes, stage)`. Raises InputError, BackendUnavailable, OutOfSpace. What of a document is refused names it.
+    """
+    begun, place = time.monotonic(), place_of(location)
+    client = connect(place)
+    with errors_of(place):
+        _check_free(client, place.name, place.location)
+        standing = _generations(client, place.name)
+        live = _behind(client, place.name)
+        for leftover in standing.keys() - live:
+            client.indices.delete(index=leftover)
+        generation = max(standing.values(), default=0) + 1
+        index = f"{place.name}-g{generation:06d}"
+        meta = new_meta(name, version, date, generation)
+        client.indices.create(index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, **_WHILE_LOADING})
+        counts = _Counts()
+        try:
+            _load(client, index, place.location, _documents(batches, counts), counts, progress)
+            size = _complete(client, index, place.replicas, meta, counts)
+        except BaseException:
+            client.options(ignore_status=404).indices.delete(index=index)
+            raise
+        moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
+        client.indices.update_aliases(actions=[*moves, {"add": {"index": index, "alias": place.name}}])
+    return BuildReport(counts.documents, counts.text_bytes, size, time.monotonic() - begun)
+
+
+def _check_free(client: Elasticsearch, name: str, location: str) -> None:
+    if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
+        raise InputError(f"{location}: an index of another program has this name; choose another one")
+
+
+def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
+    """The indexes of this name, complete or not, and their numbers."""
+    found = client.indices.get(index=f"{name}-g*", expand_wildcards="all", features=["aliases"], ignore_unavailable=True)
+    numbers = {index: re.fullmatch(re.escape(name) + r"-g([0-9]{6,})", index) for index in found}
+    return {index: int(match[1]) for index, match in numbers.items() if match}
+
+
+def _behind(client: Elasticsearch, name: str) -> set[str]:
+    """The index that the alias names, if there is one."""
+    return set(client.indices.get_alias(name=name)) if client.indices.exists_alias(name=name) else set()
+
+
+def _load(
+    client: Elasticsearch, index: str, location: str, documents: Iterable[dict[str, Any]], counts: _Counts, progress: Progress | None
+) -> None:
+    """Sends documents as fast as the cluster takes them; one it has already is left out."""
+    patient = client.options(request_timeout=4 * 30)
+    results = streaming_bulk(
+        patient, documents, index=index, raise_on_error=False, max_chunk_bytes=_BULK_BYTES,
+        max_retries=_RETRIES, initial_backoff=_FIRST_PAUSE, max_backoff=_LONGEST_PAUSE,
+    )  # fmt: skip
+    refused, n_refused = [], 0
+    for done, (is_good, result) in enumerate(results, 1):
+        outcome = result["create"]
+        if not is_good and outcome.get("status") != 409:  # 409: this id was there already
+            n_refused += 1
+            refused += [f"{outcome.get('_id')} ({_reason(outcome)})"] if n_refused <= _MOST_NAMED else []
+        if done == BATCH_ROWS:
+            client.indices.refresh(index=index)  # what is left out of _source goes when segments are merged: there have to be two
+        if progress and done % BATCH_ROWS == 0:
+            progress(done, counts.text_bytes, "loading")
+    if n_refused:
+        raise BackendUnavailable(f"{location}: the cluster refused {n_refused} documents: {', '.join(refused)}; the index stays as it was")
+
+
+def _reason(outcome: dict[str, Any]) -> str:
+    error = outcome.get("error", {})
+    return str(error.get("type")) if isinstance(error, dict) else str(error)
+
+
+def _complete(client: Elasticsearch, index: str, replicas: int, meta: dict[str, Any], counts: _Counts) -> int:
+    """Merges, counts and describes a loaded index; returns its size in bytes."""
+    slow = client.options(request_timeout=_SECONDS)
+    slow.indices.refresh(index=index)
+    slow.indices.flush(index=index)
+    if counts.text_bytes >= _WORTH_WAITING:
+        _await_leases(client, index)
+        slow.indices.flush(index=index, force=True)
+    slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
+    counts.documents = client.count(index=index)["count"]
+    numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
+    done = meta | numbers | {"repositories": len(counts.repositories), "complete": True}
+    client.indices.put_mapping(index=index, meta={"wherefrom": done})
+    client.indices.put_settings(index=index, settings={"number_of_replicas": replicas, "refresh_interval": None})
+    slow.indices.refresh(index=index)
+    return int(client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"])
+
+
+def _await_leases(client: Elasticsearch, index: str) -> None:
+    """Waits until no shard keeps operations for replicas, as far as that takes half a minute: a merge then keeps nothing but documents."""
+    for _ in range(_MOST_WAITS):
+        shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
+        copies = [copy for shard in shards.values() for copy in shard]
+        leases = [(lease["retaining_seq_no"], copy["seq_no"]) for copy in copies for lease in copy["retention_leases"]["leases"]]
+        if all(retained > numbers["global_checkpoint"] for retained, numbers in leases):
+            return
+        time.sleep(_WAIT)
+
+
+def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts) -> Iterator[dict[str, Any]]:
+    number = 0
+    for whole in batches:
+        for begin in range(0, whole.num_rows, BATCH_ROWS):
+            for document in documents_of(conform(whole.slice(begin, BATCH_ROWS)), counts):
+                yield document | {"number": number}
+                number += 1
+
+
+def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]:
+    """A batch of FILES_SCHEMA as the documents of a bulk request, but for their numbers."""
+    data, offsets = text_of(batch.column("content"))
+    rows, contents = rows_of(batch, data, offsets), batch.column("content").to_pylist()
+    tokens = tokenize(data, offsets)
+    exact = fingerprint_exact(tokens, SPEC.exact, capped=True)
+    renamed = fingerprint_renamed(rename(tokens), SPEC.renamed, capped=True)
+    streams, paths = analyze(tokens).texts(), path_words([row["path"] for row in rows])
+    counts.text_bytes, counts.tokens = counts.text_bytes + len(data), counts.tokens + len(tokens)
+    counts.fingerprints += len(exact)
+    made = []
+    for i, (row, (words, parts)) in enumerate(zip(rows, streams, strict=True)):
+        keys, shapes = _of(exact, i), _of(renamed, i)
+        counts.repositories.add(name_hash(row["repository"]))
+        made.append(
+            {
+                "_op_type": "create",
+                "_id": row["document_id"],
+                "document_id": row["document_id"],
+                "content_id": row["content_id"],
+                "repository_key": _signed(name_hash(row["repository"])),
+                "owner_key": _signed(name_hash(row["owner"])),
+                "exact": joined_terms(np.unique(keys >> np.uint64(16))),
+                "renamed": joined_terms(np.unique(shapes >> np.uint64(16))),
+                "sides": sides_of(keys),
+                "words": words,
+                "parts": parts,
+                "path_words": paths[i],
+                "path_as_written": row["path"],
+                **_fields(row),
+                "content": contents[i] or "",
+                "crc32": zlib.crc32(data[offsets[i] : offsets[i + 1]].tobytes()),
+                "row": row,
+            }
+        )
+    return made
+
+
+def _of(prints: Fingerprints, document: int) -> NDArray[np.uint64]:
+    return prints.keys[prints.offsets[document] : prints.offsets[document + 1]]
+
+
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
+    repository = row["repository"]
+    given = {
+        "language": [row["language"]] if row["language"] else [],
+        "license": row["licenses"],
+        "repository": list(dict.fromkeys((repository, repository.rpartition("/")[2]))),
+        "owner": [row["owner"]],
+        "path": [row["path"]],
+    }
+    lowered = {name: [lower(value) for value in values] for name, values in given.items()}
+    return lowered | {facet: given[name] for name, facet in FACETS.items()}
+
+
+def _signed(key: int) -> int:
+    """64 bits as the cluster's signed numbers."""
+    return key - (1 << 64) if key >> 63 else key

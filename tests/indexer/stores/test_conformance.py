@@ -1,0 +1,172 @@
+"""One index in a folder and one in a cluster, of the same files: each answers as it should, and both alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import wherefrom
+from indexer.answers import Attribution, Exclusion
+from indexer.corpus import conform, content_id, document_id
+from indexer.errors import DocumentNotFound, InputError
+from indexer.index import Index
+from indexer.query.match import matches_literals
+from indexer.query.parse import parse
+from tests.conftest import SmallIndex
+
+QUERIES = (
+    "parse header", "connectionPool", "pool*", '"self._pool = "', '"def __init__(self"', "lang:python -path:tests pool*",
+    'owner:pypi "h11"', "readTimeout OR writeTimeout", "license:MIT stream", "path:_sync/*", "path:h11/_*.py repo:h11",
+    "-lang:python", "(header OR body) -pool", '-"self._pool = " pool', "repository:pypi/* lang:*thon retry", "nothing_has_this_word",
+    r"/\bdef\s+header\w*\(/", r"-/\bdef\s+header\w*\(/ header",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(small_index: SmallIndex) -> Iterator[Index]:
+    with Index.open(small_index.location) as index:
+        yield index
+
+
+@pytest.fixture(scope="module")
+def cluster(elasticsearch: str, small_corpus: list[dict[str, Any]]) -> Iterator[Any]:
+    from indexer.stores.elastic.writer import build_cluster_index
+
+    location = f"es+{elasticsearch}/conformance"
+    batches = [conform(batch) for batch in pa.Table.from_pylist(small_corpus).to_batches(max_chunksize=64)]
+    build_cluster_index(location, batches, name="small", version="1", date="2024-06-07")
+    with wherefrom.open(location) as index:
+        yield index
+
+
+@pytest.fixture(params=["folder", "cluster"])
+def index(request: pytest.FixtureRequest) -> Any:
+    """Either store."""
+    return request.getfixturevalue(request.param)
+
+
+def _snippets(rows: list[dict[str, Any]], n: int, lines: int, seed: int) -> Iterator[tuple[dict[str, Any], str]]:
+    chance = random.Random(seed)
+    for row in chance.sample(rows, n):
+        all_lines = row["content"].splitlines(keepends=True)
+        begin = chance.randrange(max(1, len(all_lines) - lines))
+        yield row, "".join(all_lines[begin : begin + lines])
+
+
+def _without_index(answer: Attribution) -> Attribution:
+    return dataclasses.replace(answer, index=None)  # type: ignore[arg-type]
+
+
+def test_a_copied_stretch_is_found_whole_in_its_file(index: Any, small_corpus: list[dict[str, Any]]) -> None:
+    for row, text in _snippets(small_corpus, 12, 40, seed=1):
+        answer = index.attribute(text)
+        if answer.status == "too_short":
+            continue
+        assert answer.status == "found" and answer.coverage > 0.99
+        places = {(place.repository, place.path) for source in answer.sources for place in (source, *source.copies)}
+        assert (row["repository"], row["path"]) in places
+        assert index.membership(text).member or answer.tokens < 33
+
+
+def test_a_whole_long_file_is_found(index: Any, small_corpus: list[dict[str, Any]]) -> None:
+    row = max(small_corpus, key=lambda row: len(row["content"]))
+    answer = index.attribute(row["content"])
+    assert answer.coverage > 0.99 and answer.sources[0].path == row["path"]
+
+
+def test_fresh_and_short_texts(index: Any) -> None:
+    fresh = "\n".join(f"zqx_{i} = quuxify_{i}(wibble_{i * 7}, {i}.{i}) ^ flarn_{i}" for i in range(30))
+    assert index.attribute(fresh).status == "none" and index.membership(fresh).status == "none"
+    assert index.attribute("x = 1").status == "too_short" and index.membership("x = 1").status == "too_short"
+
+
+def test_what_is_excluded_is_neither_source_nor_counted(index: Any, folder: Index, small_corpus: list[dict[str, Any]]) -> None:
+    row = next(row for row in small_corpus if row["path"].endswith("h11/_connection.py"))
+    text = "".join(row["content"].splitlines(keepends=True)[100:140])
+    for exclusion in (
+        Exclusion(owner="PYPI"),
+        Exclusion(repository="pypi/h11"),
+        Exclusion(repository="pypi/h11", path="h11/"),
+        Exclusion(path="h11/_connection.py"),
+        Exclusion(content_id=content_id(row["content"].encode())),
+    ):
+        answer = index.attribute(text, exclude=[exclusion])
+        places = [(place.repository, place.path) for source in answer.sources for place in (source, *source.copies)]
+        assert ("pypi/h11", "h11/_connection.py") not in places
+        assert _without_index(answer) == _without_index(folder.attribute(text, exclude=[exclusion]))
+    assert index.attribute(text, exclude=[Exclusion(path="h11/_connection.p")]).sources[0].path == "h11/_connection.py"
+
+
+def test_documents_come_back_as_they_were(index: Any, small_corpus: list[dict[str, Any]]) -> None:
+    row = small_corpus[7]
+    name = document_id(row["repository"], row["path"], content_id(row["content"].encode()))
+    document = index.document(name)
+    assert (document.content, document.path, document.commit) == (row["content"], row["path"], row["commit"])
+    with pytest.raises(DocumentNotFound):
+        index.document("0" * 24)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_search_finds_what_the_texts_hold(index: Any, query: str) -> None:
+    tree = parse(query)
+    for hit in index.search(query, limit=20).hits:
+        assert matches_literals(index.document(hit.document_id).content, tree)
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(index: Any) -> None:
+    whole = [hit.document_id for hit in index.search("header", limit=100).hits]
+    paged, cursor = [], None
+    while True:
+        page = index.search("header", limit=7, cursor=cursor)
+        paged += [hit.document_id for hit in page.hits]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert paged == whole and page.total == len(whole) > 7
+    with pytest.raises(InputError, match="not one of this question"):
+        index.search("other", cursor=index.search("header", limit=1).cursor)
+
+
+def test_bad_options_are_refused(index: Any) -> None:
+    for options in ({"offset_unit": "bytes"}, {"limit": 0}, {"kinds": ["fuzzy"]}, {"exclude": [Exclusion()]}):
+        with pytest.raises(InputError):
+            index.attribute("def f(): pass", **options)
+    with pytest.raises(InputError):
+        index.search("x", limit=1000)
+
+
+def test_the_index_is_sound_and_says_what_it_holds(index: Any, small_corpus: list[dict[str, Any]]) -> None:
+    report = index.verify()
+    assert report.problems == () and report.documents == len(small_corpus) == index.info.documents
+    described = index.describe()
+    assert described["text_bytes"] == sum(len(row["content"].encode()) for row in small_corpus)
+
+
+def test_both_stores_attribute_alike(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
+    texts = [text for lines, seed in ((40, 2), (8, 3), (120, 4)) for _, text in _snippets(small_corpus, 12, lines, seed)]
+    renamed = [text.replace("self", "this").replace("response", "answer").replace("request", "question") for text in texts[:12]]
+    apart = [a + b for a, b in zip(texts[:12], reversed(texts[12:24]), strict=True)]
+    for text in (*texts, *renamed, *apart):
+        assert _without_index(cluster.attribute(text)) == _without_index(folder.attribute(text))
+
+
+def test_both_stores_agree_on_membership(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
+    for _, text in _snippets(small_corpus, 20, 30, seed=5):
+        mixed = text + "\nunheard_of = never_seen(before, at_all)\n" + text[: len(text) // 2]
+        one, other = cluster.membership(mixed), folder.membership(mixed)
+        assert (one.status, one.spans, one.longest_run, one.coverage) == (other.status, other.spans, other.longest_run, other.coverage)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_both_stores_search_alike(folder: Index, cluster: Any, query: str) -> None:
+    one, other = cluster.search(query, limit=100), folder.search(query, limit=100)
+    assert (one.total, one.total_capped) == (other.total, other.total_capped)
+    snippets = {hit.document_id: hit.snippets for hit in one.hits}
+    assert snippets == {hit.document_id: hit.snippets for hit in other.hits}
+    assert {name: set(counts) for name, counts in one.facets.items()} == {name: set(counts) for name, counts in other.facets.items()}
+    assert [hit.document_id for hit in one.hits][:3] == [hit.document_id for hit in other.hits][:3]
