@@ -43,14 +43,17 @@ def collect(
     *,
     force: Force = False,
     skip_bad: SkipBad = False,
+    clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
+    clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
     as_json: Json = False,
 ) -> None:
     """Gather source files, with licence and provenance, into a folder."""
     from curation.collect import collect as run
-    from curation.origin import Reading
+    from curation.origin import CloneLimits, Reading
 
     with shown_progress() as (progress, warn):
-        manifest = run(sources, output, date=today(os.environ), reading=Reading(skip_bad, warn), force=force, progress=progress)
+        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)))
+        manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
     _print_manifest(output, manifest, as_json)
 
 
