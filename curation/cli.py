@@ -43,6 +43,12 @@ def collect(
     *,
     force: Force = False,
     skip_bad: SkipBad = False,
+    dataset: Annotated[
+        Literal["files", "repositories", "issues"], typer.Option(help="What to gather; all but files comes from gharchive:GLOB.")
+    ] = "files",
+    steward: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the key from number to account goes; by default RAW.steward.")
+    ] = None,
     clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
     clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
     as_json: Json = False,
@@ -53,7 +59,14 @@ def collect(
 
     with shown_progress() as (progress, warn):
         reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)))
-        manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
+        if dataset == "files":
+            manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
+        else:
+            from curation.datasets import collect_dataset
+
+            manifest = collect_dataset(
+                dataset, sources, output, date=today(os.environ), reading=reading, steward=steward, force=force, progress=progress
+            )
     _print_manifest(output, manifest, as_json)
 
 
@@ -225,6 +238,8 @@ def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> No
         _print_json({"location": str(folder), **manifest})
         return
     counts = manifest["counts"]
+    if "rows" in counts:
+        return print(f"{folder}: {counts['rows']:,} {manifest['kind']}{_skipped(manifest['skipped'])}")
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
     if folded := counts.get("duplicates_folded"):
         line += f"; {folded:,} identical copies folded"

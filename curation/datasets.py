@@ -1,0 +1,117 @@
+"""How do sources become a dataset that is not files: repositories, issues?
+
+Not here: files (`curation.collect`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.events.reading import Event, event_files, events
+from curation.events.repository_list import LIST_SCHEMA, repository_list
+from curation.events.threads import ISSUES_SCHEMA, threads
+from curation.origin import Reading, without_secrets
+from curation.release_folder import MANIFEST, new_folder
+from curation.steward import new_key
+from indexer.corpus import RELEASE_FORMAT
+from indexer.errors import InputError
+
+Kind = Literal["repositories", "issues"]
+Progress = Callable[[int, int, str], None]
+PART_ROWS = 1_000_000
+
+
+def collect_dataset(
+    kind: Kind,
+    names: Sequence[str],
+    target: Path,
+    *,
+    date: str,
+    reading: Reading,
+    steward: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Writes one dataset as a folder of parquet with a manifest, which it returns; the key of accounts goes to `steward`,
+    by default `TARGET.steward`. Raises InputError, OutOfSpace."""
+    found = _watched(_events(names, reading), progress)
+    with new_folder(target, force) as folder:
+        scratch = folder / ".scratch"
+        if kind == "repositories":
+            counted = _write(folder, kind, repository_list(found, scratch), LIST_SCHEMA)
+        else:
+            with new_key(steward or target.with_name(f"{target.name}.steward"), target, force) as key:
+                counted = _write(folder, kind, threads(found, scratch, reading, key.add), ISSUES_SCHEMA)
+                _check(counted, names, reading)
+        _check(counted, names, reading)
+        scratch.unlink()
+        manifest = {
+            "format": RELEASE_FORMAT,
+            "kind": kind,
+            "name": target.name,
+            "date": date,
+            "sources": [without_secrets(name) for name in names],
+            "counts": {"rows": sum(counted.values())},
+            "skipped": dict(sorted(reading.skipped.items())),
+            "files": list(counted),
+            "hashes": {name: _sha256(folder / name) for name in counted},
+        }
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return manifest
+
+
+def _events(names: Sequence[str], reading: Reading) -> Iterator[Event]:
+    paths: list[Path] = []
+    for name in names:
+        source, _, pattern = name.partition(":")
+        if source != "gharchive" or not pattern:
+            raise InputError(f"{name}: this dataset is made of events; name them as gharchive:GLOB")
+        paths += event_files(pattern)
+    return events(sorted(set(paths)), reading)
+
+
+def _watched(found: Iterable[Event], progress: Progress | None) -> Iterator[Event]:
+    for number, event in enumerate(found, start=1):
+        if progress and number % 10_000 == 0:
+            progress(number, 0, "reading events")
+        yield event
+
+
+def _write(folder: Path, kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> dict[str, int]:
+    """Rows by file written, in parts of about PART_ROWS; no file where there is no row."""
+    (folder / kind).mkdir()
+    counts: dict[str, int] = {}
+    writer: pq.ParquetWriter | None = None
+    name = ""
+    try:
+        for batch in batches:
+            if writer is None or counts[name] >= PART_ROWS:
+                if writer is not None:
+                    writer.close()
+                name = f"{kind}/part-{len(counts):05d}.parquet"
+                writer = pq.ParquetWriter(folder / name, schema, compression="zstd", write_page_checksum=True)
+                counts[name] = 0
+            writer.write_batch(batch)
+            counts[name] += batch.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return counts
+
+
+def _check(counts: dict[str, int], names: Sequence[str], reading: Reading) -> None:
+    if not counts:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(reading.skipped.items()))
+        raise InputError(f"{', '.join(map(without_secrets, names))}: nothing to write ({reasons or 'no event of this kind'})")
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
