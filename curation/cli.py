@@ -44,7 +44,8 @@ def collect(
     force: Force = False,
     skip_bad: SkipBad = False,
     dataset: Annotated[
-        Literal["files", "repositories", "issues"], typer.Option(help="What to gather; all but files comes from gharchive:GLOB.")
+        Literal["files", "repositories", "issues", "commits"],
+        typer.Option(help="What to gather: repositories and issues from gharchive:GLOB, commits from git:PATH|URL and bigquery:GLOB."),
     ] = "files",
     steward: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the key from number to account goes; by default RAW.steward.")

@@ -1,4 +1,4 @@
-"""How do sources become a dataset that is not files: repositories, issues?
+"""How do sources become a dataset that is not files: repositories, issues, commits?
 
 Not here: files (`curation.collect`).
 """
@@ -9,11 +9,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.commits.dataset import COMMITS_SCHEMA, commit_rows
+from curation.commits.history import Change, changes
 from curation.events.reading import Event, event_files, events
 from curation.events.repository_list import LIST_SCHEMA, repository_list
 from curation.events.threads import ISSUES_SCHEMA, threads
@@ -23,9 +25,10 @@ from curation.steward import new_key
 from indexer.corpus import RELEASE_FORMAT
 from indexer.errors import InputError
 
-Kind = Literal["repositories", "issues"]
+Kind = Literal["repositories", "issues", "commits"]
 Progress = Callable[[int, int, str], None]
 PART_ROWS = 1_000_000
+T = TypeVar("T")
 
 
 def collect_dataset(
@@ -41,17 +44,22 @@ def collect_dataset(
 ) -> dict[str, Any]:
     """Writes one dataset as a folder of parquet with a manifest, which it returns; the key of accounts goes to `steward`,
     by default `TARGET.steward`. Raises InputError, OutOfSpace."""
-    found = _watched(_events(names, reading), progress)
     with new_folder(target, force) as folder:
         scratch = folder / ".scratch"
         if kind == "repositories":
-            counted = _write(folder, kind, repository_list(found, scratch), LIST_SCHEMA)
+            batches = repository_list(_watched(_events(names, reading), progress), scratch)
+            counted = _write(folder, kind, batches, LIST_SCHEMA)
+            _check(counted, names, reading)
         else:
             with new_key(steward or target.with_name(f"{target.name}.steward"), target, force) as key:
-                counted = _write(folder, kind, threads(found, scratch, reading, key.add), ISSUES_SCHEMA)
+                if kind == "issues":
+                    found = _watched(_events(names, reading), progress)
+                    counted = _write(folder, kind, threads(found, scratch, reading, key.add), ISSUES_SCHEMA)
+                else:
+                    edits = _watched(_changes(names, reading), progress, "reading commits")
+                    counted = _write(folder, kind, commit_rows(edits, reading, key.add), COMMITS_SCHEMA)
                 _check(counted, names, reading)
-        _check(counted, names, reading)
-        scratch.unlink()
+        scratch.unlink(missing_ok=True)
         manifest = {
             "format": RELEASE_FORMAT,
             "kind": kind,
@@ -77,11 +85,19 @@ def _events(names: Sequence[str], reading: Reading) -> Iterator[Event]:
     return events(sorted(set(paths)), reading)
 
 
-def _watched(found: Iterable[Event], progress: Progress | None) -> Iterator[Event]:
-    for number, event in enumerate(found, start=1):
-        if progress and number % 10_000 == 0:
-            progress(number, 0, "reading events")
-        yield event
+def _changes(names: Sequence[str], reading: Reading) -> Iterator[Change]:
+    for name in names:
+        try:
+            yield from changes(name, reading)
+        except InputError as error:
+            reading.bad(error)
+
+
+def _watched(found: Iterable[T], progress: Progress | None, stage: str = "reading events") -> Iterator[T]:
+    for number, each in enumerate(found, start=1):
+        if progress and number % 1_000 == 0:
+            progress(number, 0, stage)
+        yield each
 
 
 def _write(folder: Path, kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> dict[str, int]:

@@ -3,7 +3,7 @@
 The steward's folder is readable by its owner alone and is part of no dataset: `accounts.parquet`, from number to account,
 so that an author can still opt out, and `access.jsonl`, a line for each time it was written or read.
 
-Not here: where the numbers are given (`curation.events.threads`, `curation.commits`).
+Not here: where the numbers are given (`curation.events.threads`, `curation.commits.dataset`).
 """
 
 from __future__ import annotations
@@ -83,13 +83,22 @@ def new_key(folder: Path, dataset: Path, force: bool) -> Iterator[Key]:
 
 
 def places_of(folder: Path, account: str, why: str) -> Iterator[Alias]:
-    """Where an account speaks, whatever the case of its name; who asked and why is logged first. Raises InputError without a key."""
+    """Where an account speaks, by its name, or an author's name or address, whatever the case; who asked and why is logged first.
+
+    Raises InputError where there is no key.
+    """
     if not (folder / _KEY).is_file():
         raise InputError(f"{folder}: no {_KEY} here; name the steward's folder of a dataset")
     _log(folder, "read", why)
     with pq.ParquetFile(folder / _KEY) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
-            yield from (Alias(**row) for row in batch.to_pylist() if row["account"].lower() == account.lower())
+            yield from (Alias(**row) for row in batch.to_pylist() if account.lower() in _names(row["account"].lower()))
+
+
+def _names(account: str) -> tuple[str, ...]:
+    """What an account may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org" """
+    name, bracket, address = account.partition("<")
+    return (account, name.strip(), address.rstrip(">")) if bracket else (account,)
 
 
 def _log(folder: Path, action: str, why: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,26 +46,26 @@ class _Entry:
 
 def git(location: str) -> Source:
     """The source for HEAD of a repository. Raises InputError where there is no such folder."""
-    is_url = _URL.match(location) is not None
-    if not is_url and not Path(location).is_dir():
+    if not is_url(location) and not Path(location).is_dir():
         raise InputError(f"git:{location}: no such folder; name a local repository or a URL to clone")
 
     def files(reading: Reading) -> Iterator[SourceFile]:
         with tempfile.TemporaryDirectory(prefix="wherefrom-git-") as scratch:
-            if not is_url:
+            if not is_url(location):
                 yield from _commit_files(location, Path(location), reading)
-            elif repository := clone_to_read(location, Path(scratch), reading):
+            elif repository := clone_to_read(location, Path(scratch), reading, readable_blobs):
                 yield from _commit_files(location, repository, reading, url=location)
 
     return files
 
 
-def clone_to_read(url: str, scratch: Path, reading: Reading) -> Path | None:
-    """A blobless clone with the contents that will be read; None, and counted, where it is gone, too large or too slow."""
+def clone_to_read(
+    url: str, scratch: Path, reading: Reading, blobs_of: Callable[[Path], Iterable[str]], depth: int | None = 1
+) -> Path | None:
+    """A blobless clone with those contents that `blobs_of` names; None, and counted, where it is gone, too large or too slow."""
     try:
-        repository = blobless_clone(url, scratch, reading.clone)
-        with _tree(repository, "HEAD") as tree:
-            fetch_blobs(url, repository, (entry.blob for entry in _entries(tree) if _reason_to_skip(entry) is None), reading.clone)
+        repository = blobless_clone(url, scratch, reading.clone, depth)
+        fetch_blobs(url, repository, blobs_of(repository), reading.clone)
     except RepositoryGone as error:
         reading.bad(error, "vanished_repository")
     except CloneTooLarge as error:
@@ -77,12 +77,36 @@ def clone_to_read(url: str, scratch: Path, reading: Reading) -> Path | None:
     return None
 
 
+def readable_blobs(repository: Path) -> list[str]:
+    """The ids of HEAD's files that no name shows to be binary."""
+    with _tree(repository, "HEAD") as tree:
+        return [entry.blob for entry in _entries(tree) if _reason_to_skip(entry) is None]
+
+
+def legal_blobs(repository: Path) -> list[str]:
+    """The ids of HEAD's licence and notice files."""
+    with _tree(repository, "HEAD") as tree:
+        return [entry.blob for entry in _entries(tree) if _is_legal(entry)]
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is to be cloned. "git@host:o/n" -> True"""
+    return _URL.match(location) is not None
+
+
+def repository_origin(location: str, repository: Path, blobs: Blobs, url: str | None = None) -> Origin:
+    """What is known of a repository at its HEAD."""
+    with _tree(repository, "HEAD") as tree:
+        texts = legal_texts(_legal_files(tree, blobs))
+    return _origin(location, url or _remote(repository), run_git(repository, "rev-parse", "--verify", "HEAD^{commit}"), texts)
+
+
 def _commit_files(location: str, repository: Path, reading: Reading, url: str | None = None) -> Iterator[SourceFile]:
     commit = run_git(repository, "rev-parse", "--verify", "HEAD^{commit}")
-    with _tree(repository, commit) as tree, Blobs(repository) as blobs:
-        texts = legal_texts(_legal_files(tree, blobs))
-        origin = git_origin(location, url or _remote(repository), commit, texts)
-        yield from _files(_entries(tree), blobs, origin, reading)
+    with Blobs(repository) as blobs:
+        origin = repository_origin(location, repository, blobs, url)
+        with _tree(repository, commit) as tree:
+            yield from _files(_entries(tree), blobs, origin, reading)
 
 
 @contextmanager
@@ -107,11 +131,15 @@ def _entries(tree: IO[bytes]) -> Iterator[_Entry]:
 def _legal_files(tree: IO[bytes], blobs: Blobs) -> Iterator[tuple[str, bytes]]:
     """Licence and notice files at the top and in LICENSES/."""
     for entry in _entries(tree):
-        is_top = "/" not in entry.path.removeprefix("LICENSES/")
-        if is_top and is_legal_name(entry.path) and _reason_to_skip(entry) is None:
+        if _is_legal(entry):
             content = blobs.read(entry.blob, MAX_FILE_BYTES)
             if content is not None:
                 yield entry.path, content
+
+
+def _is_legal(entry: _Entry) -> bool:
+    is_top = "/" not in entry.path.removeprefix("LICENSES/")
+    return is_top and is_legal_name(entry.path) and _reason_to_skip(entry) is None
 
 
 def _files(entries: Iterator[_Entry], blobs: Blobs, origin: Origin, reading: Reading) -> Iterator[SourceFile]:
@@ -135,8 +163,7 @@ def _reason_to_skip(entry: _Entry) -> str | None:
     return "binary" if is_binary_name(entry.path) else None
 
 
-def git_origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> Origin:
-    """What is known of a repository: OWNER/NAME where its URL is GitHub's, else the last part of URL or folder."""
+def _origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> Origin:
     github = github_repository(url) if url else None
     page = "https://github.com/" + "/".join(github) if github else None
     name = (url or str(Path(location).resolve())).rstrip("/").removesuffix("/.git")

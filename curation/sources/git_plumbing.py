@@ -25,10 +25,13 @@ _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTO
 _READ_BYTES = 1 << 20
 
 
-def run_git(repository: Path, *arguments: str, output: IO[bytes] | None = None) -> str:
-    """What a command prints about a local repository; with `output` it goes there. Raises InputError with git's own words."""
+def run_git(repository: Path, *arguments: str, output: IO[bytes] | None = None, source: IO[bytes] | None = None) -> str:
+    """What a command prints about a local repository; with `output` it goes there, `source` is what it reads.
+
+    Raises InputError with git's own words.
+    """
     command = ["git", *_OFFLINE, "-C", str(repository), *arguments]
-    return _run(command, git_environment(repository), _TIMEOUT_S, str(repository), output)
+    return _run(command, git_environment(repository), _TIMEOUT_S, str(repository), output, source)
 
 
 class Blobs:
@@ -104,14 +107,16 @@ class Blobs:
         self._process.communicate()
 
 
-def _run(command: list[str], environment: dict[str, str], timeout_s: float, what: str, output: IO[bytes] | None) -> str:
+def _run(
+    command: list[str], environment: dict[str, str], timeout_s: float, what: str, output: IO[bytes] | None, source: IO[bytes] | None
+) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell; what could be an option stands behind `--` or is an object id
             command,
             env=environment,
             timeout=timeout_s,
             check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=source or subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

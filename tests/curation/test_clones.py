@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from curation.datasets import collect_dataset
 from curation.origin import CloneLimits, Reading
-from curation.sources.git import clone_to_read
+from curation.sources.git import clone_to_read, readable_blobs
 from indexer.errors import InputError, TimedOut
 
 Rows = list[dict[str, Any]]
@@ -82,7 +84,7 @@ def test_a_clone_has_the_default_branch_s_files_at_their_commit(project: Path, d
 @pytest.mark.parametrize("filters", ["true", "false"])
 def test_only_what_is_read_is_downloaded_where_the_server_can(filters: str, project: Path, daemon: str, tmp_path: Path) -> None:
     git(project, "config", "uploadpack.allowFilter", filters)
-    clone = clone_to_read(f"{daemon}/demo", tmp_path, Reading())
+    clone = clone_to_read(f"{daemon}/demo", tmp_path, Reading(), readable_blobs)
     assert clone is not None
     missing = git(clone, "rev-list", "--objects", "--all", "--missing=print").splitlines()
     logo = git(project, "rev-parse", "trunk:logo.png")
@@ -146,5 +148,17 @@ def test_a_transport_that_runs_a_command_is_refused(tmp_path: Path, read: Callab
     with pytest.raises(InputError):
         read(f"git:ext::touch {trap}")
     with pytest.raises(InputError):
-        clone_to_read(f"ext::touch {trap}", tmp_path, Reading())
+        clone_to_read(f"ext::touch {trap}", tmp_path, Reading(), readable_blobs)
     assert not trap.exists()
+
+
+def test_commits_of_a_clone_are_read_with_only_the_contents_they_need(project: Path, daemon: str, tmp_path: Path) -> None:
+    (project / "main.c").write_text("int main(void) { return 1; }\n")
+    git(project, "commit", "-q", "-a", "-m", "Return one where nothing was done")
+    collect_dataset("commits", [f"git:{daemon}/demo"], tmp_path / "made", date="d", reading=Reading())
+    (row,) = pq.read_table(tmp_path / "made" / "commits").to_pylist()
+    assert row["content"] == (
+        "<commit_before>int main(void) { return 0; }\n<commit_msg>Return one where nothing was done"
+        "<commit_after>int main(void) { return 1; }\n"
+    )
+    assert (row["repo"], row["commit"], row["license_expression"]) == ("demo", git(project, "rev-parse", "trunk"), "MIT")
