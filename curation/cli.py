@@ -44,8 +44,11 @@ def collect(
     force: Force = False,
     skip_bad: SkipBad = False,
     dataset: Annotated[
-        Literal["files", "repositories", "issues", "commits"],
-        typer.Option(help="What to gather: repositories and issues from gharchive:GLOB, commits from git:PATH|URL and bigquery:GLOB."),
+        Literal["files", "repositories", "issues", "commits", "notebooks"],
+        typer.Option(
+            help="What to gather: repositories and issues come from gharchive:GLOB, commits from git:PATH|URL and bigquery:GLOB,"
+            " notebooks from the sources of files."
+        ),
     ] = "files",
     steward: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the key from number to account goes; by default RAW.steward.")

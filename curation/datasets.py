@@ -1,4 +1,4 @@
-"""How do sources become a dataset that is not files: repositories, issues, commits?
+"""How do sources become a dataset that is not files: repositories, issues, commits, notebooks?
 
 Not here: files (`curation.collect`).
 """
@@ -19,13 +19,15 @@ from curation.commits.history import Change, changes
 from curation.events.reading import Event, event_files, events
 from curation.events.repository_list import LIST_SCHEMA, repository_list
 from curation.events.threads import ISSUES_SCHEMA, threads
+from curation.notebooks import NOTEBOOKS_SCHEMA, notebook_rows
 from curation.origin import Reading, without_secrets
 from curation.release_folder import MANIFEST, new_folder
+from curation.sources.naming import all_files, source
 from curation.steward import new_key
 from indexer.corpus import RELEASE_FORMAT
 from indexer.errors import InputError
 
-Kind = Literal["repositories", "issues", "commits"]
+Kind = Literal["repositories", "issues", "commits", "notebooks"]
 Progress = Callable[[int, int, str], None]
 PART_ROWS = 1_000_000
 T = TypeVar("T")
@@ -49,6 +51,10 @@ def collect_dataset(
         if kind == "repositories":
             batches = repository_list(_watched(_events(names, reading), progress), scratch)
             counted = _write(folder, kind, batches, LIST_SCHEMA)
+            _check(counted, names, reading)
+        elif kind == "notebooks":
+            files = _watched(all_files([source(name) for name in names], reading), progress, "reading files")
+            counted = _write(folder, kind, notebook_rows(files, reading), NOTEBOOKS_SCHEMA)
             _check(counted, names, reading)
         else:
             with new_key(steward or target.with_name(f"{target.name}.steward"), target, force) as key:
@@ -78,8 +84,8 @@ def collect_dataset(
 def _events(names: Sequence[str], reading: Reading) -> Iterator[Event]:
     paths: list[Path] = []
     for name in names:
-        source, _, pattern = name.partition(":")
-        if source != "gharchive" or not pattern:
+        prefix, _, pattern = name.partition(":")
+        if prefix != "gharchive" or not pattern:
             raise InputError(f"{name}: this dataset is made of events; name them as gharchive:GLOB")
         paths += event_files(pattern)
     return events(sorted(set(paths)), reading)
