@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
-_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE parquet:GLOB stack:GLOB"
+_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
@@ -53,6 +53,9 @@ def collect(
     steward: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the key from number to account goes; by default RAW.steward.")
     ] = None,
+    contents: Annotated[
+        str | None, typer.Option(metavar="FOLDER|URL", help="Where the blobs stand that The Stack v2 names: by id, plain or gzip.")
+    ] = None,
     clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
     clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
     as_json: Json = False,
@@ -60,9 +63,11 @@ def collect(
     """Gather source files, with licence and provenance, into a folder."""
     from curation.collect import collect as run
     from curation.origin import CloneLimits, Reading
+    from curation.sources.blob_store import blob_store
 
     with shown_progress() as (progress, warn):
-        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)))
+        store = blob_store(contents) if contents else None
+        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)), contents=store)
         if dataset == "files":
             manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
         else:

@@ -103,6 +103,7 @@ class Reading:
     warn: Callable[[str], None] = _ignore
     skipped: Counter[str] = field(default_factory=Counter)
     clone: CloneLimits = CloneLimits()
+    contents: Callable[[str], bytes | None] | None = None  # by blob id, for tables that name blobs only
 
     def skip(self, reason: str) -> None:
         """Counts one file that is left out on purpose."""
