@@ -1,4 +1,4 @@
-"""`wherefrom collect`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
+"""`wherefrom collect`, `steward`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
 
 Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`, `indexer.stores.local.removal`, `indexer.merge`).
 """
@@ -77,6 +77,26 @@ def collect(
                 dataset, sources, output, date=today(os.environ), reading=reading, steward=steward, force=force, progress=progress
             )
     _print_manifest(output, manifest, as_json)
+
+
+@app.command(epilog="Example: wherefrom steward issues.steward ada --why 'asked to be left out'")
+def steward(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The steward's folder of a dataset of issues or commits.")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="A login, or a commit author's name or address; case does not matter.")],
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="What it is needed for; goes to the access log.")],
+    as_json: Json = False,
+) -> None:
+    """Tell under which numbers an account appears in what was collected; each look is logged."""
+    from curation.steward import places_of
+
+    found = list(places_of(folder, account, why))
+    if as_json:
+        return _print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
+    for alias in found:
+        print(f"{alias.place} {alias.number}")
+    if not found:
+        print(f"wherefrom: {folder}: holds no such account", file=sys.stderr)
 
 
 @app.command(epilog="Example: wherefrom curate raw -o release-1 --version 1.0 --licenses permissive")

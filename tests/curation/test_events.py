@@ -1,5 +1,7 @@
 import gzip
 import json
+import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -189,3 +191,15 @@ def test_what_a_mail_program_adds_is_taken_off() -> None:
     assert without_reply("Yes.\r\n\r\nOn Mon, May 1, 2020 at 9:00 AM, Ada Lovelace <\r\nada@example.org> wrote:\r\n> Why?") == "Yes."
     assert without_reply("Sure\n\n—\nReply to this email directly, view it on GitHub") == "Sure"
     assert without_reply("On Mondays I wrote: tests") == "On Mondays I wrote: tests"
+
+
+def test_the_command_makes_the_dataset_and_the_steward_can_ask(
+    tmp_path: Path, wherefrom: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    thread(tmp_path)
+    done = wherefrom("collect", "gharchive:h.json.gz", "--dataset", "issues", "-o", "issues", "--json")
+    manifest = json.loads(done.stdout)
+    assert (done.returncode, manifest["kind"], manifest["counts"]) == (0, "issues", {"rows": 1})
+    asked = wherefrom("steward", "issues.steward", "grace", "--why", "opt-out")
+    assert (asked.returncode, asked.stdout) == (0, "octo/demo#7 username_2\n")
+    assert wherefrom("steward", "issues", "grace", "--why", "opt-out").returncode == 2
