@@ -26,6 +26,7 @@ __version__ = "0.1.0"
 COMMANDS = {
     "demo": ("ui.cli", "build a real index from the packages installed here, serve API and page"),
     "collect": ("curation.cli", "gather source files, with licence and provenance, into a folder"),
+    "steward": ("curation.cli", "which numbers stand for an account in what was collected (logged)"),
     "curate": ("curation.cli", "make a release of what was collected"),
     "index": ("curation.cli", "build an index from a release or from sources"),
     "remove": ("curation.cli", "take documents out of an index, for every answer at once"),

@@ -1,4 +1,4 @@
-"""`wherefrom collect`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
+"""`wherefrom collect`, `steward`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
 
 Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`, `indexer.stores.local.removal`, `indexer.merge`).
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
-_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE parquet:GLOB stack:GLOB"
+_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
@@ -43,15 +43,60 @@ def collect(
     *,
     force: Force = False,
     skip_bad: SkipBad = False,
+    dataset: Annotated[
+        Literal["files", "repositories", "issues", "commits", "notebooks"],
+        typer.Option(
+            help="What to gather: repositories and issues come from gharchive:GLOB, commits from git:PATH|URL and bigquery:GLOB,"
+            " notebooks from the sources of files."
+        ),
+    ] = "files",
+    steward: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the key from number to account goes; by default RAW.steward.")
+    ] = None,
+    contents: Annotated[
+        str | None, typer.Option(metavar="FOLDER|URL", help="Where the blobs stand that The Stack v2 names: by id, plain or gzip.")
+    ] = None,
+    clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
+    clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
     as_json: Json = False,
 ) -> None:
     """Gather source files, with licence and provenance, into a folder."""
     from curation.collect import collect as run
-    from curation.origin import Reading
+    from curation.origin import CloneLimits, Reading
+    from curation.sources.blob_store import blob_store
 
     with shown_progress() as (progress, warn):
-        manifest = run(sources, output, date=today(os.environ), reading=Reading(skip_bad, warn), force=force, progress=progress)
+        store = blob_store(contents) if contents else None
+        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)), contents=store)
+        if dataset == "files":
+            manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
+        else:
+            from curation.datasets import collect_dataset
+
+            manifest = collect_dataset(
+                dataset, sources, output, date=today(os.environ), reading=reading, steward=steward, force=force, progress=progress
+            )
     _print_manifest(output, manifest, as_json)
+
+
+@app.command(epilog="Example: wherefrom steward issues.steward ada --why 'asked to be left out'")
+def steward(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The steward's folder of a dataset of issues or commits.")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="A login, or a commit author's name or address; case does not matter.")],
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="What it is needed for; goes to the access log.")],
+    as_json: Json = False,
+) -> None:
+    """Tell under which numbers an account appears in what was collected; each look is logged."""
+    from curation.steward import places_of
+
+    found = list(places_of(folder, account, why))
+    if as_json:
+        return _print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
+    for alias in found:
+        print(f"{alias.place} {alias.number}")
+    if not found:
+        print(f"wherefrom: {folder}: holds no such account", file=sys.stderr)
 
 
 @app.command(epilog="Example: wherefrom curate raw -o release-1 --version 1.0 --licenses permissive")
@@ -227,6 +272,8 @@ def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> No
         _print_json({"location": str(folder), **manifest})
         return
     counts = manifest["counts"]
+    if "rows" in counts:
+        return print(f"{folder}: {counts['rows']:,} {manifest['kind']}{_skipped(manifest['skipped'])}")
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
     if folded := counts.get("duplicates_folded"):
         line += f"; {folded:,} identical copies folded"

@@ -83,6 +83,14 @@ class SourceFile:
     cluster_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CloneLimits:
+    """What cloning one repository may cost before it is given up."""
+
+    seconds: float = 600.0
+    n_bytes: int = 2_000_000_000  # of what git keeps on disk
+
+
 def _ignore(_message: str) -> None:
     """Nobody listens."""
 
@@ -94,16 +102,18 @@ class Reading:
     skip_bad: bool = False
     warn: Callable[[str], None] = _ignore
     skipped: Counter[str] = field(default_factory=Counter)
+    clone: CloneLimits = CloneLimits()
+    contents: Callable[[str], bytes | None] | None = None  # by blob id, for tables that name blobs only
 
     def skip(self, reason: str) -> None:
         """Counts one file that is left out on purpose."""
         self.skipped[reason] += 1
 
-    def bad(self, error: WherefromError) -> None:
+    def bad(self, error: WherefromError, reason: str = "unreadable") -> None:
         """Input that cannot be read: raised, or named, counted and skipped where the user asked for that."""
         if not self.skip_bad:
             raise error if str(error).endswith(_HINT) else type(error)(f"{error}{_HINT}")
-        self.skipped["unreadable"] += 1
+        self.skipped[reason] += 1
         self.warn(str(error))
 
 

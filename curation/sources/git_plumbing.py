@@ -3,7 +3,7 @@
 Hooks, file system monitors, replacement objects and transports are off; a local repository is looked at where it was
 named and not in a parent folder; everything has a time limit.
 
-Not here: what is made of the objects (`curation.sources.git`).
+Not here: what is made of the objects (`curation.sources.git`), what a clone brings (`curation.sources.git_clone`).
 """
 
 from __future__ import annotations
@@ -19,26 +19,19 @@ from curation.origin import without_secrets
 from indexer.errors import InputError
 
 _TIMEOUT_S = 120.0  # for a local command, or one object
-_CLONE_TIMEOUT_S = 3600.0
-_QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-_OFFLINE = (*_QUIET, "-c", "protocol.allow=never")  # no lazy fetch: a repository's own settings could run a command there
+QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
+_OFFLINE = (*QUIET, "-c", "protocol.allow=never")  # no lazy fetch: a repository's own settings could run a command there
 _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE")
 _READ_BYTES = 1 << 20
 
 
-def run_git(repository: Path, *arguments: str, output: IO[bytes] | None = None) -> str:
-    """What a command prints about a local repository; with `output` it goes there. Raises InputError with git's own words."""
+def run_git(repository: Path, *arguments: str, output: IO[bytes] | None = None, source: IO[bytes] | None = None) -> str:
+    """What a command prints about a local repository; with `output` it goes there, `source` is what it reads.
+
+    Raises InputError with git's own words.
+    """
     command = ["git", *_OFFLINE, "-C", str(repository), *arguments]
-    return _run(command, _environment(repository), _TIMEOUT_S, str(repository), output)
-
-
-def shallow_clone(url: str, folder: Path) -> Path:
-    """A bare clone of the newest commit of the default branch. Raises InputError where the URL cannot be cloned."""
-    target = folder / "clone.git"
-    settings = (*_QUIET, "-c", "protocol.ext.allow=never")
-    command = ["git", *settings, "clone", "--quiet", "--bare", "--depth=1", "--no-tags", "--template=", "--", url, str(target)]
-    _run(command, _environment(folder), _CLONE_TIMEOUT_S, without_secrets(url), None)
-    return target
+    return _run(command, git_environment(repository), _TIMEOUT_S, str(repository), output, source)
 
 
 class Blobs:
@@ -49,8 +42,11 @@ class Blobs:
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
 
-    def read(self, blob: str) -> bytes:
-        """The bytes of an object. Raises InputError where it is missing or damaged, or git does not answer."""
+    def read(self, blob: str, max_bytes: int) -> bytes | None:
+        """The bytes of an object, None where they are more than `max_bytes`; those are passed over, not kept.
+
+        Raises InputError where it is missing or damaged, or git does not answer.
+        """
         assert self._process is not None and self._process.stdin is not None
         try:
             self._process.stdin.write(blob.encode() + b"\n")
@@ -63,9 +59,19 @@ class Blobs:
         if len(header) != 3:
             raise self._failed(f"object {blob} is missing")
         size = int(header[2])
+        if size > max_bytes:
+            self._pass_over(blob, size + 1)
+            return None
         while len(self._buffer) <= size:
             self._fill(blob)
         return bytes(self._take(size + 1)[:-1])
+
+    def _pass_over(self, blob: str, n_bytes: int) -> None:
+        while n_bytes > len(self._buffer):
+            n_bytes -= len(self._buffer)
+            self._buffer.clear()
+            self._fill(blob)
+        self._take(n_bytes)
 
     def _take(self, n_bytes: int) -> bytearray:
         taken = self._buffer[:n_bytes]
@@ -91,7 +97,7 @@ class Blobs:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_environment(self._repository),
+            env=git_environment(self._repository),
         )
         return self
 
@@ -101,14 +107,16 @@ class Blobs:
         self._process.communicate()
 
 
-def _run(command: list[str], environment: dict[str, str], timeout_s: float, what: str, output: IO[bytes] | None) -> str:
+def _run(
+    command: list[str], environment: dict[str, str], timeout_s: float, what: str, output: IO[bytes] | None, source: IO[bytes] | None
+) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell; what could be an option stands behind `--` or is an object id
             command,
             env=environment,
             timeout=timeout_s,
             check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=source or subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -122,7 +130,8 @@ def _run(command: list[str], environment: dict[str, str], timeout_s: float, what
     return (done.stdout or b"").decode("utf-8", "replace").strip()
 
 
-def _environment(repository: Path) -> dict[str, str]:
+def git_environment(repository: Path) -> dict[str, str]:
+    """The environment git runs in: nothing of the caller's points it to another repository, and it asks no questions."""
     inherited = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
     return inherited | {
         "GIT_CEILING_DIRECTORIES": str(repository.resolve().parent),

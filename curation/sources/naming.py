@@ -5,18 +5,31 @@ Not here: what each kind reads (its own module beside this one).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from curation.origin import Reading, Source, SourceFile
 from curation.sources.folder import folder
 from curation.sources.git import git
 from curation.sources.package_archive import package_archive
 from curation.sources.parquet import parquet
+from curation.sources.plain_archive import plain_archive
 from curation.sources.python_environment import python_environment
 from curation.sources.stack import stack
 from indexer.errors import InputError
 
-KINDS = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE parquet:GLOB stack:GLOB"
+KINDS = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
+
+_MAKERS: dict[str, Callable[[str], Source]] = {
+    "dir": folder,
+    "git": git,
+    "sdist": partial(package_archive, "sdist"),
+    "wheel": partial(package_archive, "wheel"),
+    "npm": partial(package_archive, "npm"),
+    "archive": plain_archive,
+    "parquet": parquet,
+    "stack": stack,
+}
 
 
 def source(name: str) -> Source:
@@ -26,17 +39,8 @@ def source(name: str) -> Source:
         return python_environment(location or None)
     if not location:
         raise InputError(f"{name}: not a source; wanted one of {KINDS}" + ("" if colon else f" (a folder of code is dir:{name})"))
-    match kind:
-        case "dir":
-            return folder(location)
-        case "git":
-            return git(location)
-        case "sdist" | "wheel" | "npm":
-            return package_archive(kind, location)
-        case "parquet":
-            return parquet(location)
-        case "stack":
-            return stack(location)
+    if make := _MAKERS.get(kind):
+        return make(location)
     raise InputError(f"{name}: unknown kind of source {kind!r}; wanted one of {KINDS}")
 
 

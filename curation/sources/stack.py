@@ -3,7 +3,8 @@
     stack:'data/python/*.parquet'
 
 The version is told by the columns: v1 (one row a file, `max_stars_repo_name`), v2 (`blob_id`; published without contents,
-so a `content` column must have been joined), v3 (one row a repository, `files` nested). Links are pinned to the commit.
+so they are looked up in a store of blobs, or a `content` column was joined), v3 (one row a repository, `files` nested).
+Links are pinned to the commit.
 
 Not here: tables with a release's columns (`curation.sources.parquet`).
 """
@@ -18,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.origin import Licence, Origin, Reading, Source, SourceFile, licence
+from curation.origin import MAX_FILE_BYTES, Licence, Origin, Reading, Source, SourceFile, licence
 from curation.sources.parquet_reading import (
     as_binary,
     earliest,
@@ -47,7 +48,9 @@ _V2 = [
 _V3 = ["repo_path", "commit_id", "files", "github_metadata"]
 _V3_FILE = ["content", "file_path", "content_id", "size_bytes", "file_timestamp", "language", "is_vendor", "detected_licenses"]
 _NEVER_NULL = ("content", "max_stars_repo_name", "max_stars_repo_path", "repo_name", "path", "repo_path", "file_path")
-_OLD_CONTENTS = "contents of v2 are not in its files: fetch them from Software Heritage by blob_id and add a `content` column"
+_OLD_CONTENTS = (
+    "contents of v2 are not in its files: name a store of Software Heritage's blobs with --contents, or add a `content` column by blob_id"
+)
 
 
 def stack(pattern: str) -> Source:
@@ -56,15 +59,17 @@ def stack(pattern: str) -> Source:
 
 
 def _rows(path: Path, reading: Reading) -> Iterator[SourceFile]:
-    for batch in record_batches(path, lambda have: _columns(path, have)):
+    for batch in record_batches(path, lambda have: _columns(path, have, reading)):
         columns = {name: batch.column(name) for name in batch.schema.names}
         if "files" in columns:
             yield from _files(_flattened(path, columns), _file_v3, reading)
+        elif "content" not in columns:
+            yield from _looked_up(columns, reading)
         else:
             yield from _files(columns, _file_v2 if "blob_id" in columns else _file_v1, reading)
 
 
-def _columns(path: Path, have: Sequence[str]) -> list[str]:
+def _columns(path: Path, have: Sequence[str], reading: Reading) -> list[str]:
     """The columns to read of the version that a file is. Raises InputError where it is none, or lacks some."""
     if "max_stars_repo_name" in have:
         wanted, advice = _V1, "wanted the columns of The Stack v1"
@@ -74,8 +79,9 @@ def _columns(path: Path, have: Sequence[str]) -> list[str]:
         wanted, advice = _V3, "wanted the columns of The Stack v3"
     else:
         raise InputError(f"{path}: not a shard of The Stack (columns {', '.join(have)}); other tables are read by parquet:")
-    if not set(wanted[:3]) <= set(have):
-        raise missing(path, wanted[:3], have, advice)
+    needed = ["repo_name", "path", "blob_id"] if wanted is _V2 and reading.contents else wanted[:3]
+    if not set(needed) <= set(have):
+        raise missing(path, needed, have, advice)
     return [name for name in wanted if name in have]
 
 
@@ -101,6 +107,23 @@ def _files(columns: dict[str, pa.Array], file_of: Callable[[dict[str, Any]], Sou
                 reading.skip("incomplete_row")
             else:
                 yield file_of(row | {"content": text_or_bytes(row["content"], content_is_text)})
+
+
+def _looked_up(columns: dict[str, pa.Array], reading: Reading) -> Iterator[SourceFile]:
+    """Files of v2 with contents from the store; those that it lacks are counted."""
+    assert reading.contents is not None
+    for values in slices(columns, len(columns["blob_id"])):
+        for cells in zip(*values.values(), strict=True):
+            row = dict(zip(values, cells, strict=True))
+            if any(row[name] is None for name in ("repo_name", "path", "blob_id")):
+                reading.skip("incomplete_row")
+            elif (row.get("length_bytes") or 0) > MAX_FILE_BYTES:
+                reading.skip("too_large")
+            elif (content := reading.contents(row["blob_id"])) is None:
+                reading.skip("missing_blob")
+            else:
+                # `content_id` of v2 is of the decoded text; the bytes that were found have the blob's
+                yield _file_v2(row | {"content": content, "content_id": row["blob_id"]})
 
 
 def _file_v1(row: dict[str, Any]) -> SourceFile:

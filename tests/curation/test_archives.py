@@ -240,3 +240,23 @@ def test_a_name_given_twice_is_taken_once(archive: Callable[[bytes], Path], read
     reading = Reading()
     assert [row["content"] for row in read(f"sdist:{archive(tar(SDIST, info))}", reading)] == ["x = 1\n"]
     assert reading.skipped["duplicate_path"] == 1
+
+
+@pytest.mark.parametrize("root", ["demo-1.2/", ""])
+def test_an_archive_that_is_no_package_is_read(root: str, tmp_path: Path, mit_text: str, read: Callable[..., Rows]) -> None:
+    place = tmp_path / "demo-1.2.tar.gz"
+    with tarfile.open(place, "w:gz") as archive:
+        for name, content in (("LICENSE", mit_text.encode()), ("src/a.py", b"x = 1\n"), ("big.c", b"x" * 5_000_001), ("a.png", b"1")):
+            info = tarfile.TarInfo(root + name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    reading = Reading()
+    rows = read(f"archive:{place}", reading)
+    assert [(row["repository"], row["path"], row["license_expression"], row["source"]) for row in rows] == [
+        ("demo-1.2", "LICENSE", "MIT", "archive"),
+        ("demo-1.2", "src/a.py", "MIT", "archive"),
+    ]
+    assert reading.skipped == {"too_large": 1, "binary": 1}
+    place.write_bytes(place.read_bytes()[:200])
+    with pytest.raises(InputError, match="damaged, truncated"):
+        read(f"archive:{place}")

@@ -1,5 +1,9 @@
-from collections.abc import Callable
+import gzip
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.origin import Reading
+from curation.sources.blob_store import blob_store
+from indexer.corpus import content_id
 from indexer.errors import InputError
 
 Rows = list[dict[str, Any]]
@@ -221,3 +227,46 @@ def test_many_repositories_of_version_3_keep_their_files(tmp_path: Path, read: C
 def test_a_table_that_is_no_shard_is_refused(tmp_path: Path, read: Callable[..., Rows]) -> None:
     with pytest.raises(InputError, match=r"not a shard of The Stack \(columns text\); other tables are read by parquet:"):
         read(f"stack:{shard(tmp_path / 'a.parquet', pa.schema([('text', STRING)]), [])}")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(params=["folder", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder of blobs and where it is looked up."""
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    if request.param == "folder":
+        yield folder, str(folder)
+        return
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_version_2_s_contents_are_looked_up_and_those_missing_counted(
+    store: tuple[Path, str], tmp_path: Path, read: Callable[..., Rows]
+) -> None:
+    texts = ["é = 1\n".encode("latin-1"), b"x = 1\n", b"y = 1\n", b"z = 1\n"]
+    ids = [content_id(text) for text in texts]
+    folder, location = store
+    (folder / ids[0]).write_bytes(gzip.compress(texts[0]))
+    (folder / ids[1]).write_bytes(texts[1])
+    (folder / ids[2]).write_bytes(b"something else")
+    rows = [V2_ROW | {"blob_id": blob, "content_id": None, "path": f"/{place}.py"} for place, blob in enumerate([*ids, "../../secret"])]
+    rows.append(V2_ROW | {"blob_id": "a" * 40, "length_bytes": 6_000_000})
+    reading = Reading(contents=blob_store(location))
+    found = read(f"stack:{shard(tmp_path / 'a.parquet', V2, rows)}", reading)
+    assert [(row["path"], row["content"], row["content_id"]) for row in found] == [("0.py", "é = 1\n", ids[0]), ("1.py", "x = 1\n", ids[1])]
+    assert reading.skipped == {"missing_blob": 3, "too_large": 1}
+
+
+def test_a_store_of_blobs_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder; name a folder of blobs"):
+        blob_store(str(tmp_path / "nothing"))

@@ -1,0 +1,1 @@
+"""Commits as a dataset: what a file was, what was said of the change, what it became."""

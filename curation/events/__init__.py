@@ -1,0 +1,1 @@
+"""Files of GitHub's public events: the repositories they name, and the issue threads they carry."""
