@@ -32,6 +32,7 @@ from indexer.answers import (
     Use,
 )
 from indexer.errors import WherefromError
+from indexer.licences.legal import Legal
 from search_api import exchange
 from search_api.batch_exchange import batches
 from search_api.exchange import Exchange, Retries
@@ -151,6 +152,10 @@ class AsyncClient:
     async def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
         """The files of one repository, without contents."""
         return await self._ask(exchange.files(repository, limit, cursor))
+
+    async def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none."""
+        return await self._ask(exchange.legal(repository))
 
     async def close(self) -> None:
         """Closes the connections."""

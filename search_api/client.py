@@ -35,6 +35,7 @@ from indexer.answers import (
     to_json,
 )
 from indexer.errors import WherefromError
+from indexer.licences.legal import Legal
 from search_api import exchange, filter_download
 from search_api.batch_exchange import batches
 from search_api.exchange import Exchange, Retries
@@ -154,6 +155,10 @@ class Client:
     def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
         """The files of one repository, without contents."""
         return self._ask(exchange.files(repository, limit, cursor))
+
+    def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none."""
+        return self._ask(exchange.legal(repository))
 
     def fetch_filter(self, out: Path, progress: Callable[[int, int], None] | None = None) -> bool:
         """Writes the server's filter to a file, going on where a broken-off download ended; False where the file is current already.

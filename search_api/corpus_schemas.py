@@ -147,6 +147,21 @@ class FilePage(BaseModel):
     index: IndexInfo
 
 
+class NamedText(BaseModel):
+    """One file of a repository's legal texts."""
+
+    path: str = Field(description="Path in the repository, or in its package.", examples=["LICENSE.txt"])
+    text: str = Field(description="The file's text.", examples=["Copyright 2014 Pallets\n"])
+
+
+class Legal(BaseModel):
+    """What must be passed on with a repository's code, as far as the corpus holds it."""
+
+    license_texts: list[NamedText] = Field(description="Its licence files.", examples=[[]])
+    notice_texts: list[NamedText] = Field(description="Its notice files.", examples=[[]])
+    copyright_lines: list[str] = Field(description="Its copyright lines.", examples=[["Copyright 2014 Pallets"]])
+
+
 class Candidate(BaseModel):
     """A file that holds some of the fingerprints asked about."""
 

@@ -33,6 +33,7 @@ from indexer.answers import (
     to_json,
 )
 from indexer.errors import BackendUnavailable, DocumentNotFound, InputError, QueryError, TimedOut, WherefromError
+from indexer.licences.legal import Legal
 from search_api.from_json import from_json
 
 Value = TypeVar("Value")
@@ -134,6 +135,11 @@ def repositories(owner: str | None, limit: int, cursor: str | None) -> Exchange[
 def files(repository: str, limit: int, cursor: str | None) -> Exchange[FilePage]:
     """Files of a repository."""
     return _json(FilePage, "GET", "/v1/files", query=_given({"repository": repository, "limit": limit, "cursor": cursor}))
+
+
+def legal(repository: str) -> Exchange[Legal]:
+    """Legal texts of a repository."""
+    return _json(Legal, "GET", "/v1/legal", query={"repository": repository})
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

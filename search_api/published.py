@@ -14,7 +14,7 @@ from search_api import corpus_schemas, questions, schemas
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.IndexInfo, schemas.Membership, schemas.Attribution, schemas.ProblemDocument, schemas.MembershipAnswerLine,
     schemas.AttributionAnswerLine, schemas.ProblemLine, schemas.BatchEnd, corpus_schemas.Document, corpus_schemas.SearchPage,
-    corpus_schemas.RepositoryPage, corpus_schemas.FilePage, corpus_schemas.Candidates, questions.MembershipQuestion,
+    corpus_schemas.RepositoryPage, corpus_schemas.FilePage, corpus_schemas.Legal, corpus_schemas.Candidates, questions.MembershipQuestion,
     questions.AttributionQuestion, questions.MembershipLine, questions.AttributionLine, questions.FingerprintsQuestion,
     questions.SearchQuestion,
 )  # fmt: skip

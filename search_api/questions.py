@@ -168,6 +168,15 @@ class FilesQuery(BaseModel):
     cursor: Text | None = Field(default=None, description="`cursor` of the page before.", examples=["WzEwLCAxLCAiZGVmIG1haW4iXQ=="])
 
 
+class LegalQuery(BaseModel):
+    """Which repository's legal texts to give."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    repository: RepositoryText = Field(description="The repository; upper and lower case are one.", examples=["pypi/click"])
+    version: Text | None = Field(default=None, description=_VERSION, examples=["1.0"])
+
+
 class FingerprintsQuestion(Question):
     """Who holds these fingerprints? For clients that keep the text to themselves."""
 

@@ -61,14 +61,8 @@ class Corpus:
     """Documents and legal texts of an index, each asked for once."""
 
     def __init__(self, index: Index | Client) -> None:
-        self._index = index
         self.document: Callable[[str], Document] = lru_cache(4096)(index.document)
-        self.legal: Callable[[str], Legal | None] = lru_cache(4096)(self._legal)
-
-    def _legal(self, repository: str) -> Legal | None:
-        """A repository's own texts; None where the index, a server, does not offer them."""
-        offered = getattr(self._index, "legal", None)
-        return offered(repository) if offered else None
+        self.legal: Callable[[str], Legal] = lru_cache(4096)(index.legal)
 
 
 def run(index: Index | Client, request: Request, progress: Progress | None = None) -> Outcome:

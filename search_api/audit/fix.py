@@ -66,8 +66,7 @@ def _copyrights(document_id: str, repository: str, corpus: Corpus) -> tuple[str,
         lines = copyright_lines([corpus.document(document_id).content[:_HEAD]])
     except DocumentNotFound:
         lines = []
-    legal = None if lines else corpus.legal(repository)
-    return tuple([*lines, *(legal.copyright_lines if legal else ())][:_MOST_LINES])
+    return tuple((lines or corpus.legal(repository).copyright_lines)[:_MOST_LINES])
 
 
 def _fix_file(path: str, findings: Sequence[Finding], scanned: Scanned, corpus: Corpus) -> Iterator[str]:

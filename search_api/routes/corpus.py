@@ -15,7 +15,7 @@ from search_api import corpus_schemas, schemas
 from search_api.bodies import GuardedRoute
 from search_api.problems import NOT_FOUND, VERSION_NOT_FOUND, Problem
 from search_api.published import PUBLISHED, json_schema
-from search_api.questions import FilesQuery, RepositoriesQuery
+from search_api.questions import FilesQuery, LegalQuery, RepositoriesQuery
 from search_api.routes.engine import NOT_MODIFIED, QUERY_PROBLEMS, Engine, problems
 from search_api.sending import Answer, send
 
@@ -52,6 +52,17 @@ async def files(query: Annotated[FilesQuery, Query()], request: Request, engine:
     def ask(index: Index) -> Response:
         _check_version(index, query.version)
         return send(to_json(index.files(query.repository, limit=query.limit, cursor=query.cursor)), request, tagged=True)
+
+    return await engine.ask(ask)
+
+
+@router.get("/v1/legal", response_model=corpus_schemas.Legal, responses=_PAGED)
+async def legal(query: Annotated[LegalQuery, Query()], request: Request, engine: Engine) -> Response:
+    """Licence texts, notices and copyright lines of a repository; none for a repository that the corpus does not know."""
+
+    def ask(index: Index) -> Response:
+        _check_version(index, query.version)
+        return send(to_json(index.legal(query.repository)), request, tagged=True)
 
     return await engine.ask(ask)
 

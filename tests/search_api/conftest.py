@@ -80,7 +80,8 @@ def _rows() -> Iterator[dict[str, object]]:
 def _repositories(rows: list[dict[str, object]]) -> pa.RecordBatch:
     """The table that a release has beside its files."""
     first = {str(row["repository"]): row for row in reversed(rows)}
-    counted = [row | {"files": sum(other["repository"] == name for other in rows)} for name, row in first.items()]
+    texts = {"license_texts": [{"path": "LICENSE.txt", "text": "Redistribution and use in source and binary forms\n"}]}
+    counted = [row | texts | {"files": sum(other["repository"] == name for other in rows)} for name, row in first.items()]
     return pa.RecordBatch.from_pylist([{name: row.get(name) for name in REPOSITORIES_SCHEMA.names} for row in counted], REPOSITORIES_SCHEMA)
 
 

@@ -32,6 +32,7 @@ def test_answers_equal_those_of_the_local_index(url: str, index: Index, function
             assert await client.document(document_id) == index.document(document_id)
             assert await client.repositories(limit=2) == index.repositories(limit=2)
             assert await client.files("pypi/rich", limit=2) == index.files("pypi/rich", limit=2)
+            assert await client.legal("pypi/rich") == index.legal("pypi/rich")
             assert await client.candidates([1, 2]) == index.candidates([1, 2])
             with pytest.raises(DocumentNotFound):
                 await client.document("nope")

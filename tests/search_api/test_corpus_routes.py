@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from indexer.answers import to_json
 from indexer.bloom.portable import PortableFilter
 from indexer.index import Index
+from indexer.licences.legal import Legal
 from search_api.app import create_app
 from search_api.client import Client
 from search_api.sending import accepts_gzip, matches
@@ -36,7 +37,16 @@ def test_files_of_a_repository_are_listed_page_by_page(http: httpx.Client, clien
     assert http.get("/v1/files", params={"repository": "pypi/rich", "cursor": first.cursor}).status_code == 422
 
 
-@pytest.mark.parametrize("path", ["/v1/files?repository=pypi/click&version=", "/v1/repositories?version="])
+def test_a_repository_is_given_with_the_texts_that_must_go_with_its_code(http: httpx.Client, client: Client, index: Index) -> None:
+    texts = client.legal("PyPI/Click")
+    assert texts == index.legal("pypi/click") and "Redistribution and use" in texts.license_texts[0].text
+    assert http.get("/v1/legal", params={"repository": "no/such"}).json() == to_json(Legal())
+    assert [http.get(f"/v1/legal{query}").status_code for query in ("", "?repository=pypi/click&of=x")] == [422] * 2
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/files?repository=pypi/click&version=", "/v1/legal?repository=pypi/click&version=", "/v1/repositories?version="]
+)
 def test_another_version_is_404_and_the_right_one_is_answered(http: httpx.Client, path: str) -> None:
     refused = http.get(path + "9.9")
     assert (refused.status_code, refused.json()["type"]) == (404, "/problems/version-not-found") and "1.0" in refused.json()["detail"]
@@ -50,6 +60,7 @@ def test_what_has_not_changed_is_304(http: httpx.Client, corpus) -> None:
         f"/v1/documents/{document_id}",
         "/v1/files?repository=pypi/rich",
         "/v1/repositories",
+        "/v1/legal?repository=pypi/rich",
         "/v1/schemas/Attribution",
     ):
         first = http.get(path).raise_for_status()
@@ -150,6 +161,7 @@ def test_answers_are_what_the_published_schemas_say(http: httpx.Client, index: I
         "SearchPage": index.search("parser lang:Python"),
         "RepositoryPage": index.repositories(limit=2),
         "FilePage": index.files("pypi/rich", limit=2),
+        "Legal": index.legal("pypi/rich"),
         "Candidates": index.candidates([1, 2, 3]),
     }
     for name, answer in answers.items():

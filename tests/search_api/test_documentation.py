@@ -17,6 +17,7 @@ ROUTES = {
     "/quip": {"post"}, "/healthz": {"get"}, "/readyz": {"get"}, "/metrics": {"get"}, "/docs": {"get"}, "/problems": {"get"},
     "/problems/{name}": {"get"}, "/v1/membership/batch": {"post"}, "/v1/attribution/batch": {"post"}, "/v1/files": {"get"},
     "/v1/attribution/fingerprints": {"post"}, "/v1/filter": {"get"}, "/v1/schemas": {"get"}, "/v1/schemas/{name}": {"get"},
+    "/v1/legal": {"get"},
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from curation.licence_texts import copyright_lines
 from indexer.errors import DocumentNotFound
-from indexer.licences.legal import Legal
 from search_api.audit.audit import Corpus, Outcome
 from search_api.audit.model import Audit, Component, Finding
 from search_api.audit.reports.about import index_line
@@ -62,8 +61,7 @@ def _place(finding: Finding) -> str:
 
 def _copyrights(component: Component, findings: Sequence[Finding], corpus: Corpus) -> list[str]:
     """The repository's copyright lines, and those of the files themselves."""
-    legal = corpus.legal(component.repository) or Legal()
-    lines = list(legal.copyright_lines)
+    lines = list(corpus.legal(component.repository).copyright_lines)
     for document_id in dict.fromkeys(finding.sources[0].document_id for finding in findings if finding.sources):
         try:
             lines += copyright_lines([corpus.document(document_id).content[:_HEAD_CHARACTERS]])
@@ -77,7 +75,7 @@ def _texts(components: Sequence[Component], corpus: Corpus) -> Iterator[str]:
     owners: dict[str, list[str]] = {}
     for component in components:
         legal = corpus.legal(component.repository)
-        if legal is None or not (legal.license_texts or legal.notice_texts):
+        if not (legal.license_texts or legal.notice_texts):
             yield f"{_RULE}\nThe licence text of {component.repository} is not in the index; see {component.project_url or 'its project'}."
             continue
         for text in (*legal.license_texts, *legal.notice_texts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib
 import io
 import json
@@ -19,11 +20,14 @@ import jsonschema_rs
 import pytest
 
 from indexer.errors import InputError
-from search_api.audit.audit import Outcome, Request, run
+from search_api.app import create_app
+from search_api.audit.audit import Corpus, Outcome, Request, run
 from search_api.audit.model import Finding
 from search_api.audit.reports import json_report, sarif
 from search_api.audit.reports.write import FORMATS, wanted, write
 from search_api.audit.settings import Policy, Settings
+from search_api.client import Client
+from search_api.settings import Settings as ServerSettings
 
 Audit = Callable[..., Outcome]
 VALIDATORS = Path(sys.prefix) / "validators"
@@ -174,6 +178,11 @@ def test_a_notice_has_copyright_licence_and_files_of_every_source(outcome: Outco
     for said in ("Licence: GPL-3.0-or-later", "Copyright (c) 2001 A. Holder", "src/parsing.py", "You may use this."):
         assert said in text
     assert text.count("You may use this.") == 1, "a text that several have stands there once"
+
+
+def test_a_notice_has_the_same_texts_from_a_server(outcome: Outcome, corpus: Any, serve: Any) -> None:
+    with serve(create_app(corpus, ServerSettings())) as url, Client.open(url) as client:
+        assert rendered(dataclasses.replace(outcome, corpus=Corpus(client)), "notice") == rendered(outcome, "notice")
 
 
 def test_the_terminal_shows_what_denies_and_why(project: Path, audit: Audit) -> None:
