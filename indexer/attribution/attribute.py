@@ -28,8 +28,9 @@ MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers i
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
 SHORT = 64  # tokens: in such a text one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER
-MOST_TOKENS = 1 << 16  # of a document read whole for further places of a fingerprint; when so many are read, no other one is
+MOST_TOKENS = 1 << 16  # of a document read whole for further places of a fingerprint, and of all of them; four times for a SHORT text
 EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
+EQUAL = 0.99  # of the score of those that hold the same fingerprints, but for their contexts
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 
@@ -135,7 +136,9 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
     for i, score in enumerate(candidates.scores[:most].tolist()):
         if score < WORTH * candidates.scores[0] or search.late():
             return
-        if i >= MOST_VERIFIED + more and search.opens(search.finder.counts) < (1 if i < MOST_EQUALS + more or n_tokens <= SHORT else 2):
+        is_equal = beside[i] >= EQUAL and len(search.found) > 0  # to one that holds a run, of which this one may hold more
+        is_worth = i < MOST_EQUALS + more or n_tokens <= SHORT or is_equal
+        if i >= MOST_VERIFIED + more and search.opens(search.finder.counts) < (1 if is_worth else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         is_likely = beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more)
@@ -151,14 +154,13 @@ def _verify_other_places(search: _Search, candidates: Candidates) -> None:
     """The best documents whole, where fingerprints have more places than an index keeps and a longer run than those found may stand."""
     if not search.opens(search.finder.counts):
         return
-    left, looked_at = MOST_TOKENS, set()
+    left, looked_at = MOST_TOKENS * (4 if len(search.query) <= SHORT else 1), set()
     for i in np.flatnonzero(candidates.other_places).tolist():
         document = int(candidates.segments[i]), int(candidates.docs[i])
         if document in looked_at:
             continue
         looked_at.add(document)
-        is_spent = left <= 0 or len(looked_at) > MOST_VERIFIED
-        if is_spent or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
+        if left <= 0 or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
             return
         begin, end = search.segments[document[0]].token_range(document[1])
         if end - begin <= MOST_TOKENS and search.opens(candidates.elsewhere_in(i, len(search.finder.counts))):

@@ -319,12 +319,16 @@ def cut_end(run, n, tokens, other_tokens):
 
 
 @njit(cache=True, nogil=True)
-def trim(chain, k, tokens, other_tokens):
-    """Cuts overlaps of neighbours from the shorter one, drops fragments below k tokens; in place, returns how many runs are left."""
+def trim(chain, k, suffices, tokens, other_tokens):
+    """Cuts overlaps of neighbours from the shorter one, but not from an exact one that suffices for the sake of a renamed one; drops
+    fragments below k tokens; in place, returns how many runs are left."""
     for r in range(1, len(chain)):
         before, run = chain[r - 1], chain[r]
         overlap = max(0, before[END] - run[BEGIN], before[OTHER_END] - run[OTHER])
-        if overlap and run[END] - run[BEGIN] >= before[END] - before[BEGIN]:
+        length, length_before = run[END] - run[BEGIN], before[END] - before[BEGIN]
+        keeps = before[RENAMED] < run[RENAMED] and length_before >= suffices
+        yields = before[RENAMED] > run[RENAMED] and length >= suffices
+        if overlap and (yields or (length >= length_before and not keeps)):
             cut_end(before, overlap, tokens, other_tokens)
         elif overlap:
             cut_begin(run, overlap, tokens, other_tokens)
@@ -377,7 +381,7 @@ def chain_up(runs, plain, rules, elements, other_elements):
             beside = runs[i, BEGIN] >= end or runs[i, END] <= begin or runs[i, OTHER] >= other_end or runs[i, OTHER_END] <= other
             left[i] &= beside
         chain = out[n : n + members]
-        low, high = 0, trim(chain, rules[K_EXACT], elements, other_elements)
+        low, high = 0, trim(chain, rules[K_EXACT], rules[SUFFICES], elements, other_elements)
         while high - low > 1 and is_loose(chain[low], chain[low + 1], chain[low], chain[low + 1], plain, rules):
             low += 1
         while high - low > 1 and is_loose(chain[high - 1], chain[high - 2], chain[high - 2], chain[high - 1], plain, rules):

@@ -164,7 +164,10 @@ def test_attribution_finds_every_renamed_run(real: RealIndex) -> None:
         exact = sum(span.tokens for span in answer.spans if span.kind == "exact" and span.tokens >= GUARANTEE_TOKENS)
         whole = any((span.start, span.end) == (0, len(cut.text)) for span in answer.spans)
         names = re.findall(r"\bgiven_\d+\b", cut.text)
-        if not whole and not (exact * 2 >= answer.tokens and len(set(names)) == len(names)):
+        # What a better source covers of it is told of that one; then it is among the sources.
+        told = {one.path for source in answer.sources for one in (source, *source.copies)}
+        is_edit = exact * 2 >= answer.tokens and len(set(names)) == len(names)
+        if not whole and not is_edit and cut.where.partition(" tokens ")[0] not in told:
             covered = sum(span.end - span.start for span in answer.spans)
             missed.append(f"{cut.where}, {cut.tokens} renamed: {answer.status} {answer.partial} covers {covered} of {len(cut.text)}")
     assert not missed, f"{len(missed)} of {RUNS // 5}: " + "\n".join(missed[:20])
