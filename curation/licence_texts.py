@@ -23,6 +23,7 @@ _NOTICE_NAME = re.compile(r"^(notices?|third[-_]?party[-_]?(notices?|licen[sc]es
 _CODE_NAME = re.compile(r"\.(py|pyi|js|ts|c|h|cc|cpp|go|rs|java|rb|php|json|ya?ml|toml|html|css)$", re.IGNORECASE)
 
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() -]+)")
+_SNIPPET = re.compile(r"SPDX-SnippetBegin.*?(?:SPDX-SnippetEnd|\Z)", re.DOTALL)
 _TAG_LINES = 10
 _TAG_CHARACTERS = 2000
 _MAX_NAMES = 100
@@ -107,11 +108,14 @@ def is_notice_name(path: str) -> bool:
 
 
 def tagged_licence(text: str) -> str | None:
-    """The expression of an SPDX-License-Identifier tag in the first ten lines; None where there is none that parses."""
+    """The expression of an SPDX-License-Identifier tag in the first ten lines; None where there is none that parses.
+
+    A tag between SPDX-SnippetBegin and SPDX-SnippetEnd is that of the snippet, not of the file.
+    """
     head = text[:_TAG_CHARACTERS]
     if "SPDX-License-Identifier" not in head:
         return None
-    found = _TAG.search("\n".join(head.splitlines()[:_TAG_LINES]))
+    found = _TAG.search(_SNIPPET.sub("", "\n".join(head.splitlines()[:_TAG_LINES])))
     return normalize(found[1].strip()) if found else None
 
 

@@ -161,7 +161,7 @@ def _audit(
 ) -> Audit:
     settings = request.settings
     age = _age_days(info.date, now)
-    problems = tuple(_problems(files, age, settings.max_index_age_days))
+    problems = tuple(_problems(files, age, settings))
     named = _components(judged)
     return Audit(
         format=FORMAT,
@@ -208,15 +208,15 @@ def _components(judged: Sequence[Finding]) -> tuple[Component, ...]:
     return tuple(out)
 
 
-def _problems(files: Sequence[FileReport], age: int | None, oldest: int | None) -> Iterator[str]:
+def _problems(files: Sequence[FileReport], age: int | None, settings: Settings) -> Iterator[str]:
     """Why the result must not be taken for complete."""
     missed = [file for file in files if file.state == "not_scanned" and is_incomplete(file.reasons[0])]
-    partial = [file for file in files if file.state == "partial"]
+    partial, oldest = [file for file in files if file.state == "partial"], settings.max_index_age_days
     if missed:
         yield f"{len(missed)} of {len(files)} files could not be scanned, {missed[0].path} among them ({missed[0].reasons[0]})"
-    if partial:
+    if len(partial) > settings.max_partial_files:
         reasons = sorted({reason for file in partial for reason in file.reasons})
-        limits = f"limits reached: {', '.join(reasons)}"
+        limits = f"limits reached: {', '.join(reasons)}; {settings.max_partial_files} allowed by max_partial_files"
         yield f"{len(partial)} of {len(files)} files were scanned in part ({limits}), {partial[0].path} among them"
     if oldest is not None and age is not None and age > oldest:
         yield f"the index is {age} days old; at most {oldest} were allowed (max_index_age_days)"

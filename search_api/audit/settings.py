@@ -4,6 +4,7 @@
     use = "distributed"                       # internal, saas or distributed
     project_license = "Apache-2.0"
     exclude = ["tests/data/"]                 # as in .gitignore
+    max_partial_files = 20                    # scanned in part: more make an audit incomplete; also: max_file_bytes, max_index_age_days
     [audit.own]
     repositories = ["acme/tool"]              # also: owners, paths, content_ids, infer = true
     [audit.policy]
@@ -82,6 +83,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     baseline: str | None = None
     max_file_bytes: int = MAX_FILE_BYTES
+    max_partial_files: int = 0
     max_index_age_days: int | None = 365
     min_tokens: int = 20
     max_files: int | None = None
@@ -109,8 +111,9 @@ def read(file: Path) -> Settings:
     given = _section(_parsed(file), file)
     where = f"{file}: audit"
     policy, own = _table(given, "policy", where), _table(given, "own", where)
-    plain = _taken(given, where, {"use": str, "project_license": str, "exclude": list, "baseline": str, "max_file_bytes": int,
-                                  "max_index_age_days": int, "policy": dict, "own": dict, "suppress": list})  # fmt: skip
+    numbers = dict.fromkeys(("max_file_bytes", "max_partial_files", "max_index_age_days"), int)
+    texts = {"use": str, "project_license": str, "baseline": str}
+    plain = _taken(given, where, {**texts, **numbers, "exclude": list, "policy": dict, "own": dict, "suppress": list})
     for name in ("policy", "own", "suppress"):
         plain.pop(name, None)
     kinds: dict[str, type] = {"min_tokens": int, "max_files": int, "only_significant": bool}

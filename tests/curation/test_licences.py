@@ -66,6 +66,9 @@ def test_a_tag_counts_only_near_the_top_and_only_where_it_parses() -> None:
     assert tagged_licence("\n" * 20 + "# SPDX-License-Identifier: MIT") is None
     assert tagged_licence("# SPDX-License-Identifier: No-Such-Thing-9") is None
     assert tagged_licence("/* SPDX-License-Identifier: MIT */ int x;") == "MIT"
+    snippet = "# SPDX-SnippetBegin\n# SPDX-License-Identifier: GPL-3.0-only\nx = 1\n"
+    assert tagged_licence(snippet) is None and tagged_licence(f"{snippet}# SPDX-SnippetEnd\n") is None
+    assert tagged_licence(f"{snippet}# SPDX-SnippetEnd\n# SPDX-License-Identifier: MIT\n") == "MIT"
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,10 @@ def test_a_partial_answer_ends_with_4(copied: Path, corpus: Index) -> None:
     assert done.returncode == 4
     document = json.loads(done.stdout)
     assert document["files"][0]["state"] == "partial" and any("postings" in problem for problem in document["problems"])
+    (copied / "wherefrom.toml").write_text("[audit]\nmax_partial_files = 99\nmax_index_age_days = 100000\n")
+    with server(corpus, partial=True) as (url, _):
+        allowed = start(copied, ".", "--index", url, "--json")
+    assert allowed.returncode == 0 and json.loads(allowed.stdout)["counts"]["partial"] > 0
 
 
 def test_a_server_gives_the_same_findings_as_its_folder(copied: Path, corpus: Index, corpus_location: str) -> None:
