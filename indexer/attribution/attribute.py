@@ -28,7 +28,7 @@ MOST_FURTHER = 256  # more, where a fingerprint hit and no verified run covers i
 A_CANDIDATE_PER = 64  # tokens of the text: a long one has so many more of each,
 MOST_MORE = 256  # up to this
 SHORT = 64  # tokens: in such a text one fingerprint may be all there is; its equals are looked at up to MOST_FURTHER
-MOST_TOKENS = 1 << 16  # of a document read whole for further places of a fingerprint, and of all of them; four times for a SHORT text
+MOST_TOKENS = 1 << 16  # of a document read whole for further places of a fingerprint, and of all of them; eight times for a SHORT text
 EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
 EQUAL = 0.99  # of the score of those that hold the same fingerprints, but for their contexts
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
@@ -154,12 +154,14 @@ def _verify_other_places(search: _Search, candidates: Candidates) -> None:
     """The best documents whole, where fingerprints have more places than an index keeps and a longer run than those found may stand."""
     if not search.opens(search.finder.counts):
         return
-    left, looked_at = MOST_TOKENS * (4 if len(search.query) <= SHORT else 1), set()
+    left, looked_at = MOST_TOKENS * (8 if len(search.query) <= SHORT else 1), set()
     for i in np.flatnonzero(candidates.other_places).tolist():
         document = int(candidates.segments[i]), int(candidates.docs[i])
         if document in looked_at:
             continue
         looked_at.add(document)
+        if left <= 0 and not search.found:
+            search.limits.append("candidates")
         if left <= 0 or candidates.scores[i] < WORTH * candidates.scores[0] or search.late():
             return
         begin, end = search.segments[document[0]].token_range(document[1])
