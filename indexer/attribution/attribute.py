@@ -130,20 +130,22 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
 
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
-    n_tokens, more = len(search.query), _more(search)
+    n_tokens, more, counts = len(search.query), _more(search), search.finder.counts
     most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
+    is_open = search.opens(counts)
     for i, score in enumerate(candidates.scores[:most].tolist()):
         if score < WORTH * candidates.scores[0] or search.late():
             return
         is_equal = beside[i] >= EQUAL and len(search.found) > 0  # to one that holds a run, of which this one may hold more
         is_worth = i < MOST_EQUALS + more or n_tokens <= SHORT or is_equal
-        if i >= MOST_VERIFIED + more and search.opens(search.finder.counts) < (1 if is_worth else 2):
+        if i >= MOST_VERIFIED + more and is_open < (1 if is_worth else 2):
             return
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         is_likely = beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more)
-        if is_likely or (i < MOST_VERIFIED + more and search.opens(candidates.held_there(i, len(search.finder.counts)))):
-            search.verify(candidates, i)
+        may_hold_more = is_open and i < MOST_VERIFIED + more and not is_likely and search.opens(candidates.held_there(i, len(counts)))
+        if (is_likely or may_hold_more) and search.verify(candidates, i):
+            is_open = search.opens(counts)
 
 
 def _more(search: _Search) -> int:

@@ -101,7 +101,7 @@ class Comparer:
     """Compares one text with many regions; scratch arrays are kept.
 
     `covered` bool (tokens,): which tokens of the text the chains found so far hold. `reach` int64 (2, tokens): where the furthest run
-    that holds a token ends, 0 for none: of the exact ones, and of all. `cut`: more runs than MOST_RUNS were found somewhere.
+    that holds a token ends, 0 for none: of the exact ones, and of all. `cut`: not all runs were found somewhere.
     """
 
     def __init__(self, query: Query, weights: Weights, kinds: tuple[SpanKind, ...], least: float) -> None:
@@ -132,11 +132,11 @@ class Comparer:
         region = segment.region(doc, begin, end)
         low, high = begin - region.first_token, end - region.first_token
         family = segment.value("doc.flags", doc) >> COMMENT_SHIFT
-        runs, ends, alike, scores, blanks, region_tokens, cut = kernels.compare(
+        runs, ends, alike, scores, blanks, region_tokens, is_all = kernels.compare(
             self._text, self._shape, np.frombuffer(region.data, np.uint8), byte_classes(), keyword_table(), low, high, family, _RULES,
             *self._scratch, *self._wanted, self.covered, self.reach,
         )  # fmt: skip
-        self.cut |= cut
+        self.cut |= not is_all
         compared = Compared(region, *region_tokens)
         first, chains, goes_on = 0, [], False
         for stop, similarity, score in zip(ends.tolist(), alike.tolist(), scores.tolist(), strict=True):

@@ -17,6 +17,7 @@ BEGIN, END, OTHER, OTHER_END, RENAMED, RECURRING, BLANK_BEGIN, BLANK_END = range
 COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
 SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE, LEAST_RENAMED = range(2, 11)
+MOST_STEPS = 1 << 24  # tokens compared between a text and a region in one channel; about half a second
 MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
 RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
@@ -24,13 +25,14 @@ GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
 
 @njit(cache=True, nogil=True)
 def find_exact(a_codes, a_grams, heads, following, b_codes, b_grams, most, out):
-    """Every maximal run of equal codes that holds a k-gram, as rows (begin in a, begin in b, length). Returns how many there are.
+    """Every maximal run of equal codes that holds a k-gram, as rows (begin in a, begin in b, length). Returns how many there are, and
+    whether that is all.
 
-    `most`: places in a of one k-gram of b that are tried; MOST_LOOKED_AT are looked at. It ends when `out` is full, with one more.
+    `most`: places in a of one k-gram of b that are tried; MOST_LOOKED_AT are looked at. It ends when `out` is full, or after MOST_STEPS.
     """
     mask = np.uint64(len(heads) - 1)
     covered = np.zeros(len(a_codes) + len(b_codes) + 1, np.int64)  # how far each diagonal has been matched
-    n = 0
+    n, steps = 0, 0
     for j in range(len(b_grams)):
         i, tried, looked_at = heads[b_grams[j] & mask], 0, 0
         while i >= 0 and tried < most and looked_at < MOST_LOOKED_AT:
@@ -44,23 +46,31 @@ def find_exact(a_codes, a_grams, heads, following, b_codes, b_grams, most, out):
                 while back < min(i, j) and a_codes[i - back - 1] == b_codes[j - back - 1]:
                     back += 1
                 covered[diagonal] = j + length + 1
-                if n == len(out):
-                    return n + 1
+                steps += length + back
+                if n == len(out) or steps > MOST_STEPS:
+                    return n, False
                 out[n, 0], out[n, 1], out[n, 2] = i - back, j - back, length + back
                 n += 1
             i = following[i]
-    return n
+    return n, True
+
+
+@njit(cache=True, nogil=True)
+def slot_of(keys, stamps, stamp, key):
+    """The slot of a key in an open-addressed table, or the free one that is its."""
+    mask = np.uint64(len(keys) - 1)
+    slot = (key >> np.uint64(7)) & mask
+    while stamps[slot] == stamp and keys[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
 
 
 @njit(cache=True, nogil=True)
 def pair_up(keys, values, stamps, stamp, key, value):
     """Records key -> value in an open-addressed table; False where key already maps to another value."""
-    mask = np.uint64(len(keys) - 1)
-    slot = (key >> np.uint64(7)) & mask
-    while stamps[slot] == stamp:
-        if keys[slot] == key:
-            return values[slot] == value
-        slot = (slot + np.uint64(1)) & mask
+    slot = slot_of(keys, stamps, stamp, key)
+    if stamps[slot] == stamp:
+        return values[slot] == value
     keys[slot], values[slot], stamps[slot] = key, value, stamp
     return True
 
@@ -80,12 +90,12 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
     """Runs that are equal but for a one-to-one renaming, each grown from a k-gram, to the right and then to the left.
 
     Rows are (begin in a, begin in b, length, how many identifiers have another name). `tables` uint64 (4, power of two above twice
-    the longest run), `stamps` int64 (2, the same) are told apart by `last_stamp` (1,), which goes on from call to call. Returns how
-    many runs there are; it ends as find_exact does.
+    the longest run), `stamps` int64 (2, the same) are told apart by `last_stamp` (1,), which goes on from call to call. Returns what
+    find_exact does, and ends as that.
     """
     mask = np.uint64(len(heads) - 1)
     covered = np.zeros(len(a_codes) + len(b_codes) + 1, np.int64)
-    n = 0
+    n, steps = 0, 0
     for j in range(len(b_grams)):
         i, tried, looked_at = heads[b_grams[j] & mask], 0, 0
         while i >= 0 and tried < most and looked_at < MOST_LOOKED_AT:
@@ -105,16 +115,19 @@ def find_renamed(a_codes, a_grams, heads, following, b_codes, b_grams, k, most, 
                     while begin < limit and joins(a_codes[i - begin - 1], b_codes[j - begin - 1], tables, stamps, stamp):
                         begin += 1
                 covered[diagonal] = j + max(1, end - k + 1)  # a k-gram across what broke the run may be in another
+                steps += end + begin
+                if steps > MOST_STEPS:
+                    return n, False
                 if end >= k:
                     if n == len(out):
-                        return n + 1
+                        return n, False
                     changed = 0
                     for t in range(i - begin, i + end):
                         changed += a_codes[t] != b_codes[t - i + j]
                     out[n, 0], out[n, 1], out[n, 2], out[n, 3] = i - begin, j - begin, begin + end, changed
                     n += 1
             i = following[i]
-    return n
+    return n, True
 
 
 @njit(cache=True, nogil=True)
@@ -179,21 +192,23 @@ def longest_first(lengths, most):
 
 
 @njit(cache=True, nogil=True)
-def find_blanks(a_codes, b_codes, a, b, n, tokens, blanks, n_blanks):
+def find_blanks(a_codes, b_codes, a, b, n, tokens, tables, stamps, last_stamp, blanks, n_blanks):
     """Appends the text's tokens that have another name in the document and occur once in a renamed run; how many there are then.
 
-    `tokens`: the text's token of each code.
+    `tokens`: the text's token of each code. `tables`, `stamps`, `last_stamp` as find_renamed takes them.
     """
-    for t in range(n):
-        if a_codes[a + t] != b_codes[b + t]:
-            alone = True
-            for u in range(n):
-                if u != t and a_codes[a + u] == a_codes[a + t]:
-                    alone = False
-                    break
-            if alone:
-                blanks[n_blanks] = tokens[a + t]
-                n_blanks += 1
+    keys, counts, seen = tables[0], tables[1], stamps[0]
+    last_stamp[0] += 1
+    stamp = last_stamp[0]
+    for t in range(a, a + n):
+        slot = slot_of(keys, seen, stamp, a_codes[t])
+        if seen[slot] != stamp:
+            keys[slot], counts[slot], seen[slot] = a_codes[t], 0, stamp
+        counts[slot] += np.uint64(1)
+    for t in range(a, a + n):
+        if a_codes[t] != b_codes[t - a + b] and counts[slot_of(keys, seen, stamp, a_codes[t])] == np.uint64(1):
+            blanks[n_blanks] = tokens[t]
+            n_blanks += 1
     return n_blanks
 
 
@@ -498,7 +513,7 @@ def exact_runs_for(stamp):
 
     @njit(cache=True, nogil=True)
     def exact_runs(text, region, low, high, rules):
-        """Exact runs between the text and tokens [low, high) of a region, the longest first; and how many were found."""
+        """Exact runs between the text and tokens [low, high) of a region, the longest first; and whether all were found."""
         assert stamp >= 0
         data, starts, ends, hashes, grams, heads, following = text
         region_data, region_starts, region_ends, region_hashes = region
@@ -506,8 +521,8 @@ def exact_runs_for(stamp):
         region_grams = np.empty(max(0, len(codes) - rules[K_EXACT] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_EXACT], False, region_grams)
         found = np.empty((rules[MOST_RUNS], 3), np.int64)
-        total = find_exact(hashes, grams, heads, following, codes, region_grams, rules[MOST_PLACES], found)
-        found = found[: min(total, len(found))]
+        n_found, is_all = find_exact(hashes, grams, heads, following, codes, region_grams, rules[MOST_PLACES], found)
+        found = found[:n_found]
         longest = longest_first(found[:, 2].copy(), rules[MOST_CHAINED])
         runs = np.zeros((len(longest), COLUMNS), np.int64)
         n = 0
@@ -517,7 +532,7 @@ def exact_runs_for(stamp):
             if length >= rules[K_EXACT]:
                 runs[n, BEGIN], runs[n, END], runs[n, OTHER], runs[n, OTHER_END] = begin, begin + length, other, other + length
                 n += 1
-        return runs[:n], total
+        return runs[:n], is_all
 
     return exact_runs
 
@@ -538,7 +553,7 @@ def renamed_runs_for(stamp):
         region_grams = np.empty(max(0, len(codes) - rules[K_RENAMED] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_RENAMED], True, region_grams)
         found = np.empty((rules[MOST_RUNS], 4), np.int64)
-        total = find_renamed(
+        n_found, is_all = find_renamed(
             text_codes,
             grams,
             heads,
@@ -552,7 +567,7 @@ def renamed_runs_for(stamp):
             last_stamp,
             found,
         )
-        found = found[: min(total, len(found))]
+        found = found[:n_found]
         for f in range(len(found)):
             if found[f, 3] == 0:
                 found[f, 2] = 0  # it is an exact run
@@ -572,11 +587,11 @@ def renamed_runs_for(stamp):
             runs[n, OTHER] = code_tokens[b + first]
             runs[n, OTHER_END] = code_tokens[other_end] if other_end < len(code_tokens) else n_region
             runs[n, RENAMED], runs[n, BLANK_BEGIN] = 1, n_blanks
-            n_blanks = find_blanks(text_codes, codes, a, b, length, text_tokens, blanks, n_blanks)
+            n_blanks = find_blanks(text_codes, codes, a, b, length, text_tokens, tables, stamps, last_stamp, blanks, n_blanks)
             runs[n, BLANK_END] = n_blanks
             runs[n, RECURRING] = changed > n_blanks - runs[n, BLANK_BEGIN]
             n += 1
-        return runs[:n], blanks[:n_blanks], total
+        return runs[:n], blanks[:n_blanks], is_all
 
     return renamed_runs
 
@@ -615,7 +630,7 @@ def compare_for(stamp):
 
         Marks their tokens in `covered`, and in `reach` int64 (2, tokens) how far exact runs and all that suffice go. Where exact runs
         leave fewer than rules[LEAST_RENAMED] tokens no renamed ones are looked for. Returns (runs, chain ends, similarities,
-        strengths, blanks, the region's token starts and ends, codes and their tokens, whether more runs were found than are looked at).
+        strengths, blanks, the region's token starts and ends, codes and their tokens, whether all runs were found).
         """
         assert stamp >= 0
         n_tokens, room = len(text[1]), len(region_data)
@@ -625,8 +640,7 @@ def compare_for(stamp):
         n = tokenize(region_data, offsets, classes, starts, ends, hashes, token_offsets)
         starts, ends, hashes = starts[:n], ends[:n], hashes[:n]
         high = min(high, n)
-        runs, found = exact_runs(text, (region_data, starts, ends, hashes), low, high, rules)
-        most = found
+        runs, is_all = exact_runs(text, (region_data, starts, ends, hashes), low, high, rules)
         blanks = np.empty(0, np.int64)
         by_exact = np.zeros(n_tokens, np.bool_)
         for r in range(len(runs)):
@@ -637,8 +651,8 @@ def compare_for(stamp):
         if n_tokens - by_exact.sum() >= rules[LEAST_RENAMED]:
             m = rename(region_data, offsets, keywords, starts, ends, hashes, token_offsets, codes, code_tokens, np.zeros(2, np.int64))
             codes, code_tokens = codes[:m], code_tokens[:m]
-            shapes, blanks, found = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules, tables, stamps, last_stamp)
-            most = max(most, found)
+            shapes, blanks, all_renamed = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules, tables, stamps, last_stamp)
+            is_all &= all_renamed
             for r in range(len(shapes)):
                 extend(reach[1], shapes[r])
             runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED])
@@ -673,7 +687,7 @@ def compare_for(stamp):
             kept_ends[n_chains] = n_kept
             n_chains += 1
         region_tokens = (starts, ends, codes[:m], code_tokens[:m])
-        return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, most > rules[MOST_RUNS]
+        return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, is_all
 
     return compare
 

@@ -133,5 +133,5 @@ def test_membership_of_a_whole_one(built: Built, name: str) -> None:
 @pytest.mark.parametrize("name", ["5 MB of random bytes", "every Unicode plane"])
 def test_bytes_and_lone_surrogates_are_answered(built: Built, name: str) -> None:
     text = hurtful_text(name)
-    assert built.index.attribute(text).status in ("found", "none")
+    assert built.index.attribute(text).status in ("found", "none", "partial")
     assert built.index.membership(text).tokens > GUARANTEE_TOKENS
