@@ -86,11 +86,13 @@ def snippets(location: str) -> list[str]:
     """Pieces of files of the index, half of them with every fifth line changed."""
     chosen = random.Random(20261101)
     with Index.open(location) as index:
-        repositories = [each.repository for each in index.repositories(limit=1000).repositories]
-        files = [file for name in chosen.sample(repositories, min(40, len(repositories))) for file in index.files(name, limit=50).files]
+        [segment, *_] = index._snapshot.segments
+        documents = [
+            doc for doc in chosen.sample(range(segment.documents), min(4 * N_TEXTS, segment.documents)) if len(segment.content(doc)) > 2000
+        ]
         texts = []
-        for file in chosen.choices([file for file in files if file.size > 2000], k=N_TEXTS):
-            lines = index.document(file.document_id).content.splitlines()
+        for doc in chosen.choices(documents, k=N_TEXTS):
+            lines = segment.content(doc).decode("utf-8", "replace").splitlines()
             first = chosen.randrange(max(1, len(lines) - SNIPPET_LINES))
             taken = lines[first : first + SNIPPET_LINES]
             if chosen.random() < 0.5:
