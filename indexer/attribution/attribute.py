@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, OffsetUnit, SpanKind
+from indexer.attribution import reach_kernels as kernels
 from indexer.attribution import significance
-from indexer.attribution import verify_kernels as kernels
 from indexer.attribution.candidates import Candidates, Finder
 from indexer.attribution.query import Query
 from indexer.attribution.report import Report, answer

@@ -38,9 +38,8 @@ class Found:
         """Sorts the best first, and of equals the likely original."""
         flags = self.segment.value("doc.flags", self.doc)
         date, stars = self.segment.value("doc.date", self.doc), self.segment.value("doc.stars", self.doc)
-        score, is_renamed, similarity = -round(self.chain.score, 3), self.chain.runs[0].kind == "renamed", -self.chain.similarity
         origin = (date, -stars, flags & IS_FORK, flags & IS_VENDORED, self.segment.value("doc.id", self.doc))
-        return score, is_renamed, similarity, *origin
+        return -round(self.chain.score, 3), self.chain.is_renamed, -self.chain.similarity, *origin
 
 
 def ranked(found: list[Found]) -> list[list[Found]]:
@@ -58,13 +57,15 @@ def ranked(found: list[Found]) -> list[list[Found]]:
 
 def _no_rarer_than_exact(found: list[Found]) -> list[Found]:
     """A renamed run inside an exact one of another source counts no more than that one: what is common as it stands, is so renamed."""
-    whole = [one.chain for one in found if len(one.chain.rows) == 1]
-    exact = [(chain.runs[0], chain.score) for chain in whole if chain.runs[0].kind == "exact"]
+    if not any(one.chain.is_renamed for one in found):
+        return found
+    exact = [(chain.runs[0], chain.score) for one in found if len((chain := one.chain).rows) == 1 and not chain.is_renamed]
     least = []
     for one in found:
-        first, last, score = one.chain.runs[0], one.chain.runs[-1], one.chain.score
-        if first.kind == "renamed":
-            score = min([score, *(other for run, other in exact if run.begin <= first.begin and last.end <= run.end)])
+        score = one.chain.score
+        if one.chain.is_renamed:
+            begin, end = one.chain.runs[0].begin, one.chain.runs[-1].end
+            score = min([score, *(other for run, other in exact if run.begin <= begin and end <= run.end)])
         least.append(one if score == one.chain.score else replace(one, chain=replace(one.chain, score=score)))
     return least
 

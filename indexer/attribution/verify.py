@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, SpanKind
+from indexer.attribution import chain_kernels
 from indexer.attribution import verify_kernels as kernels
 from indexer.attribution.query import Query
+from indexer.attribution.run_kernels import occurrences
 from indexer.attribution.significance import COVERAGE_POWER, STRETCH_NORM, Stretch, Weights
 from indexer.attribution.source_kernels import lines_of
 from indexer.fingerprint.spec import SPEC
@@ -30,6 +32,7 @@ MOST_PLACES = 16  # of one k-gram of the text that are tried against one place o
 MOST_RUNS = 65_536  # found between a text and one candidate
 MOST_CHAINED = 96  # of them, the longest, that are chained
 MOST_CHAINS = 16  # of one region
+MOST_BLOCKS = 64  # kept unpacked: copies of one file, and its versions, often stand in the same ones
 _RULES = (
     SPEC.exact.k, SPEC.renamed.k, GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS,
     LONGEST_GAP, LOOSE, LEAST_RENAMED,
@@ -75,7 +78,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Chain:
-    """Runs that follow each other in the text and in one document. `rows` int64 (runs, verify_kernels.COLUMNS), `blanks` int64.
+    """Runs that follow each other in the text and in one document. `rows` int64 (runs, chain_kernels.COLUMNS), `blanks` int64.
 
     `similarity`: matched tokens over those of the hull in both texts, the source's comments in gaps not counted: 1 for no gap.
     """
@@ -91,6 +94,11 @@ class Chain:
         """In text order."""
         return tuple(self._run(*row) for row in self.rows.tolist())
 
+    @property
+    def is_renamed(self) -> bool:
+        """Whether its first run is."""
+        return bool(self.rows[0, chain_kernels.RENAMED])
+
     def _run(self, begin: int, end: int, other: int, other_end: int, renamed: int, _: int, first: int, last: int) -> Run:
         kind: SpanKind = "renamed" if renamed else "exact"
         blank = tuple(self.blanks[first:last].tolist()) if renamed else ()
@@ -98,7 +106,7 @@ class Chain:
 
 
 class Comparer:
-    """Compares one text with many regions; scratch arrays are kept.
+    """Compares one text with many regions.
 
     `covered` bool (tokens,): which tokens of the text the chains found so far hold. `reach` int64 (2, tokens): where the furthest run
     that holds a token ends, 0 for none: of the exact ones, and of all. `cut`: not all runs were found somewhere.
@@ -107,12 +115,11 @@ class Comparer:
     def __init__(self, query: Query, weights: Weights, kinds: tuple[SpanKind, ...], least: float) -> None:
         exact, renamed = query.exact, query.renamed
         self._text = (query.data, query.starts, query.ends, query.hashes, exact.grams, exact.heads, exact.following)
-        self._shape = (query.codes, query.code_tokens, renamed.grams, renamed.heads, renamed.following)
-        size = 1 << max(6, (2 * len(query.codes) + 2).bit_length())
-        self._scratch = np.zeros((4, size), np.uint64), np.zeros((2, size), np.int64), np.zeros(1, np.int64)
+        self._shape = (query.codes, query.code_tokens, *occurrences(query.codes), renamed.grams, renamed.heads, renamed.following)
         self._wanted = (weights.exact, weights.renamed, "exact" in kinds, "renamed" in kinds, least, STRETCH_NORM, COVERAGE_POWER)
         self.covered, self.reach = np.zeros(len(query), np.bool_), np.zeros((2, len(query)), np.int64)
         self.cut = False
+        self._blocks: dict[tuple[int, int], bytes] = {}
 
     def compare(self, segment: Segment, doc: int, begin: int, end: int) -> list[Chain]:
         """Chains between the text and tokens [begin, end) of a segment's document that are findings, heaviest first.
@@ -129,20 +136,22 @@ class Comparer:
 
     def _chains(self, segment: Segment, doc: int, begin: int, end: int, document: tuple[int, int]) -> tuple[list[Chain], bool]:
         """The chains in tokens [begin, end), and whether a run ends where they do, but neither the text nor the document."""
-        region = segment.region(doc, begin, end)
+        if len(self._blocks) > MOST_BLOCKS:
+            self._blocks.clear()
+        region = segment.region(doc, begin, end, self._blocks)
         low, high = begin - region.first_token, end - region.first_token
         family = segment.value("doc.flags", doc) >> COMMENT_SHIFT
         runs, ends, alike, scores, blanks, region_tokens, is_all = kernels.compare(
             self._text, self._shape, np.frombuffer(region.data, np.uint8), byte_classes(), keyword_table(), low, high, family, _RULES,
-            *self._scratch, *self._wanted, self.covered, self.reach,
+            *self._wanted, self.covered, self.reach,
         )  # fmt: skip
         self.cut |= not is_all
         compared = Compared(region, *region_tokens)
         first, chains, goes_on = 0, [], False
         for stop, similarity, score in zip(ends.tolist(), alike.tolist(), scores.tolist(), strict=True):
             rows = runs[first:stop]
-            goes_on |= begin > document[0] and rows[0, kernels.OTHER] == low and rows[0, kernels.BEGIN] > 0
-            goes_on |= end < document[1] and rows[-1, kernels.OTHER_END] == high and rows[-1, kernels.END] < len(self.covered)
+            goes_on |= begin > document[0] and rows[0, chain_kernels.OTHER] == low and rows[0, chain_kernels.BEGIN] > 0
+            goes_on |= end < document[1] and rows[-1, chain_kernels.OTHER_END] == high and rows[-1, chain_kernels.END] < len(self.covered)
             chains.append(Chain(compared, rows, blanks, similarity, score))
             first = stop
         return chains, bool(goes_on)

@@ -244,12 +244,15 @@ class Segment:
         """The tokens of a document, as positions in the segment."""
         return self.value("doc.first_token", doc), self.value("doc.first_token", doc + 1)
 
-    def region(self, doc: int, first_token: int, last_token: int) -> Region:
-        """The blocks of a document that hold its tokens within [first_token, last_token) of the segment; unpacks 16 to 48 KB at least."""
+    def region(self, doc: int, first_token: int, last_token: int, kept: dict[tuple[int, int], bytes] | None = None) -> Region:
+        """The blocks of a document that hold its tokens within [first_token, last_token) of the segment.
+
+        Unpacks 16 to 48 KB at least, but for blocks in `kept`, which the caller owns and may empty; new ones are added to it.
+        """
         begin, end = self.token_range(doc)
         first = self._last("block.first_token", min(max(first_token, begin), end))
         last = self._last("block.first_token", max(begin, min(last_token, end) - 1))
-        return self._unpack(doc, max(first, self.value("doc.block", doc)), last)
+        return self._unpack(doc, max(first, self.value("doc.block", doc)), last, {} if kept is None else kept)
 
     def content(self, doc: int) -> bytes:
         """A document's whole text, UTF-8."""
@@ -259,10 +262,13 @@ class Segment:
         while have < size:
             last += 1
             have += self.value("block.raw", last)
-        return self._unpack(doc, first, last).data
+        return self._unpack(doc, first, last, {}).data
 
-    def _unpack(self, doc: int, first: int, last: int) -> Region:
-        text = b"".join(self._block(b) for b in range(first, last + 1))
+    def _unpack(self, doc: int, first: int, last: int, kept: dict[tuple[int, int], bytes]) -> Region:
+        for block in range(first, last + 1):
+            if (id(self), block) not in kept:
+                kept[id(self), block] = self._block(block)
+        text = b"".join([kept[id(self), block] for block in range(first, last + 1)])
         size = self.value("doc.size", doc)
         if first == self.value("doc.block", doc):
             begin = self.value("doc.block_offset", doc)

@@ -13,12 +13,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.attribution import candidate_kernels, offset_kernels, query_kernels, significance_kernels, source_kernels, verify_kernels
+from indexer.attribution import (
+    candidate_kernels,
+    chain_kernels,
+    offset_kernels,
+    query_kernels,
+    reach_kernels,
+    run_kernels,
+    significance_kernels,
+    source_kernels,
+    verify_kernels,
+)
 from indexer.attribution.query import Query
 from indexer.fingerprint.kernels import kgram_hashes
 from tests.reference import chains
 
-MODULES = (candidate_kernels, offset_kernels, query_kernels, significance_kernels, source_kernels, verify_kernels)
+MODULES = (
+    candidate_kernels, chain_kernels, offset_kernels, query_kernels, reach_kernels, run_kernels, significance_kernels, source_kernels,
+    verify_kernels,
+)  # fmt: skip
 K, SUFFICES, SUFFICES_RENAMED, GAP, LOOSE = 3, 6, 8, 12, 2
 RULES = (K, K, SUFFICES, SUFFICES_RENAMED, 1000, 5000, 1000, 50, GAP, LOOSE, 2)
 codes = st.lists(st.integers(0, 3), max_size=40).map(lambda values: np.array(values, np.uint64) * np.uint64(2))
@@ -51,7 +64,7 @@ def grams_of(stream: np.ndarray[Any, np.dtype[np.uint64]], renamed: bool) -> np.
 @given(codes, codes)
 def test_exact_runs_are_all_maximal_ones(a: Any, b: Any) -> None:
     grams, out = grams_of(a, False), np.empty((5000, 3), np.int64)
-    n, is_all = verify_kernels.find_exact(a, grams, *query_kernels.chain_grams(grams), b, grams_of(b, False), 1000, out)
+    n, is_all = run_kernels.find_exact(a, grams, *query_kernels.chain_grams(grams), b, grams_of(b, False), 1000, out)
     assert {tuple(row) for row in out[:n].tolist()} == chains.exact_runs(a.tolist(), b.tolist(), K)
     assert is_all and n == len(chains.exact_runs(a.tolist(), b.tolist(), K))
 
@@ -60,8 +73,8 @@ def test_exact_runs_are_all_maximal_ones(a: Any, b: Any) -> None:
 @given(names, names)
 def test_renamed_runs_map_one_to_one_and_cover_every_shared_k_gram(a: Any, b: Any) -> None:
     grams, out = grams_of(a, True), np.empty((5000, 4), np.int64)
-    tables = np.zeros((4, 128), np.uint64), np.zeros((2, 128), np.int64), np.zeros(1, np.int64)
-    n, _ = verify_kernels.find_renamed(a, grams, *query_kernels.chain_grams(grams), b, grams_of(b, True), K, 1000, *tables, out)
+    mine = a, *run_kernels.occurrences(a), grams, *query_kernels.chain_grams(grams)
+    n, _ = run_kernels.find_renamed(*mine, b, *run_kernels.occurrences(b), grams_of(b, True), K, 1000, out)
     covered = set()
     for i, j, length, changed in out[:n].tolist():
         mine, theirs = a[i : i + length].tolist(), b[j : j + length].tolist()
@@ -71,6 +84,18 @@ def test_renamed_runs_map_one_to_one_and_cover_every_shared_k_gram(a: Any, b: An
     for i, j in itertools.product(range(len(a) - K + 1), range(len(b) - K + 1)):
         if chains.maps_one_to_one(a[i : i + K].tolist(), b[j : j + K].tolist()):
             assert (i, j) in covered
+
+
+@each
+@given(names, st.data())
+def test_blanks_are_changed_names_that_a_run_holds_once(a: Any, data: st.DataObject) -> None:
+    b = np.array([code | data.draw(st.sampled_from((0, 8 * (code & 1)))) for code in a.tolist()], np.uint64)
+    first = data.draw(st.integers(0, len(a)))
+    n = data.draw(st.integers(0, len(a) - first))
+    tokens, blanks = np.arange(100, 100 + len(a)), np.empty(len(a), np.int64)
+    got = run_kernels.find_blanks(a, *run_kernels.occurrences(a), b, first, first, n, tokens, blanks, 0)
+    run = a[first : first + n].tolist()
+    assert blanks[:got].tolist() == [100 + first + t for t in range(n) if run[t] != b[first + t] and run.count(run[t]) == 1]
 
 
 @st.composite
@@ -84,7 +109,7 @@ def run_lists(draw: st.DrawFn, *, renamed: bool = False) -> list[chains.Run]:
 
 def rows_of(runs: list[chains.Run]) -> Any:
     rows = [(run.begin, run.end, run.other, run.other_end, run.renamed, run.recurring, 0, 0) for run in runs]
-    return np.array(rows, np.int64).reshape(-1, verify_kernels.COLUMNS)
+    return np.array(rows, np.int64).reshape(-1, chain_kernels.COLUMNS)
 
 
 def runs_of(rows: Any) -> list[chains.Run]:
@@ -94,7 +119,7 @@ def runs_of(rows: Any) -> list[chains.Run]:
 @each
 @given(run_lists(), run_lists(renamed=True))
 def test_renamed_runs_give_way_as_the_twin_says(exact: list[chains.Run], renamed: list[chains.Run]) -> None:
-    got = verify_kernels.settle(rows_of(exact), rows_of(renamed), SUFFICES, SUFFICES_RENAMED)
+    got = chain_kernels.settle(rows_of(exact), rows_of(renamed), SUFFICES, SUFFICES_RENAMED)
     assert runs_of(got) == chains.settled(exact, renamed, SUFFICES, SUFFICES_RENAMED)
 
 
@@ -102,21 +127,21 @@ def test_renamed_runs_give_way_as_the_twin_says(exact: list[chains.Run], renamed
 @given(run_lists())
 def test_chains_are_those_of_the_twin(runs: list[chains.Run]) -> None:
     nothing = np.empty(0, np.int32)
-    rows, ends = verify_kernels.chain_up(rows_of(runs), np.arange(200), RULES, nothing, nothing)
+    rows, ends = chain_kernels.chain_up(rows_of(runs), np.arange(200), RULES, nothing, nothing)
     bounds = [0, *ends.tolist()]
     got = [rows[begin:end] for begin, end in itertools.pairwise(bounds)]
     wanted = chains.chains(runs, k=K, suffices=SUFFICES, longest_gap=GAP, loose=LOOSE, most_chains=50)
     assert [runs_of(chain) for chain in got] == wanted
     for chain in got:
         if len(chain):
-            assert verify_kernels.similarity(chain, np.arange(200)) == chains.similarity(runs_of(chain))
+            assert chain_kernels.similarity(chain, np.arange(200)) == chains.similarity(runs_of(chain))
 
 
 @each
 @given(st.lists(st.integers(-5, 5), max_size=70))
 def test_order_is_stable(values: list[int]) -> None:
     wanted = sorted(range(len(values)), key=lambda i: values[i])
-    for kernels in (candidate_kernels, verify_kernels):
+    for kernels in (candidate_kernels, chain_kernels):
         assert kernels.order_of(np.array(values, np.int64)).tolist() == wanted
 
 
@@ -182,7 +207,7 @@ def test_a_stretch_is_open_where_no_single_run_holds_what_its_fingerprints_allow
     held = [list(group) for is_held, group in itertools.groupby(range(len(windows)), lambda p: counts[p] > 0) if is_held]
     wanted = 1 if any(is_open(group[0], group[-1]) for group in held) else 0
     wanted = 2 if any(counts[p] and is_open(p, p) for p in (0, len(windows) - 1)) else wanted
-    assert verify_kernels.open_stretches(np.array(windows, np.int64), no_tokens, np.array(counts, np.int64), reach, 20, reach[:0]) == wanted
+    assert reach_kernels.open_stretches(np.array(windows, np.int64), no_tokens, np.array(counts, np.int64), reach, 20, reach[:0]) == wanted
 
 
 @each
@@ -228,14 +253,14 @@ def test_what_was_renamed_is_told_as_element_by_element(theirs: Any, steps: list
         assert source_kernels.renamed_range(tokens, others, 999, *run, start, high) == (others[before + first], end)
 
 
-@pytest.mark.parametrize("module", (query_kernels, candidate_kernels, verify_kernels), ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", (query_kernels, candidate_kernels, run_kernels, verify_kernels), ids=lambda module: module.__name__)
 def test_the_cache_knows_the_state_of_kernels_of_other_files_and_no_object_of_this_process(module: ModuleType) -> None:
     """The values of free variables are in the key of numba's cache. A kernel among them would differ in every process."""
-    stamped = [kernel for kernel in vars(module).values() if getattr(getattr(kernel, "py_func", kernel), "__closure__", None)]
+    plain = [getattr(kernel, "py_func", kernel) for kernel in vars(module).values()]
+    stamped = [kernel for kernel in plain if getattr(kernel, "__closure__", None) and kernel.__module__ == module.__name__]
     assert len(stamped) >= 2
     for kernel in stamped:
-        cells = getattr(kernel, "py_func", kernel).__closure__
-        assert [cell.cell_contents for cell in cells] == [module.STAMP]
+        assert [cell.cell_contents for cell in kernel.__closure__] == [module.STAMP]
 
 
 def test_a_text_is_read_alike_compiled_and_not() -> None:
