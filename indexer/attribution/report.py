@@ -40,8 +40,9 @@ class Report:
         stretches = disjoint([group[0] for group in groups])
         often = [frequency.count(self.segments, self.query, self.finder, stretch) for stretch in stretches]
         sources, left = [], MOST_COPIES
+        rows: dict[tuple[int, int], list[bytes]] = {}
         for group in groups[:limit]:
-            sources.append(self._source(group, left, stretches, often))
+            sources.append(self._source(group, left, stretches, often, rows))
             left -= len(sources[-1].copies)
         offsets = Offsets.of(self.query.data, unit)
         holders: dict[int, list[int]] = {}
@@ -72,27 +73,38 @@ class Report:
             sources=tuple(mine),
         )
 
-    def _source(self, group: list[Found], most: int, stretches: list[Stretch], often: list[Frequency | None]) -> Source:
+    def _source(
+        self,
+        group: list[Found],
+        most: int,
+        stretches: list[Stretch],
+        often: list[Frequency | None],
+        rows: dict[tuple[int, int], list[bytes]],
+    ) -> Source:
         leader, *rest = group
-        matches = self._matches(leader, stretches)
-        copies = [source_of(one, one.segment.row(one.doc), self._matches(one, stretches)) for one in rest[:most]]
+        copies = [source_of(one, one.segment.row(one.doc, rows), *self._placed(one, stretches)) for one in rest[:most]]
+        lines, matches = self._placed(leader, stretches)
         others = [known.files - 1 for match in matches if (known := often[match.span])]
-        return source_of(leader, leader.segment.row(leader.doc), matches, copies, max(len(rest), min(others, default=0)))
+        return source_of(leader, leader.segment.row(leader.doc, rows), lines, matches, copies, max(len(rest), min(others, default=0)))
 
-    def _matches(self, found: Found, stretches: list[Stretch]) -> tuple[Match, ...]:
-        """Which of the reported stretches a source holds, and in which of its lines."""
-        matches = []
+    def _placed(self, found: Found, stretches: list[Stretch]) -> tuple[tuple[int, int], tuple[Match, ...]]:
+        """In which of a source's lines its hull stands, and which of the reported stretches it holds, in which lines."""
+        compared, runs = found.chain.compared, found.chain.runs
+        parts, ranges = [], [(min(run.other for run in runs), max(run.other_end for run in runs))]
         ends = [stretch.end for stretch in stretches]
-        for run in found.chain.runs:
+        for run in runs:
             for i in range(bisect_right(ends, run.begin), len(stretches)):
-                stretch = stretches[i]
-                if stretch.begin >= run.end:
+                if stretches[i].begin >= run.end:
                     break
-                low, high = max(stretch.begin, run.begin), min(stretch.end, run.end)
-                names = names_of(self.query, found.chain.compared, run, low, high)
-                start_line, end_line = found.chain.compared.lines(*in_source(self.query, found.chain.compared, run, low, high))
-                matches.append(Match(i, start_line, end_line, run.kind, round((high - low) / stretch.tokens, 4), names))
-        return tuple(matches)
+                low, high = max(stretches[i].begin, run.begin), min(stretches[i].end, run.end)
+                parts.append((i, run, low, high))
+                ranges.append(in_source(self.query, compared, run, low, high))
+        hull, *lines = compared.lines(ranges)
+        matches = [
+            Match(i, *where, run.kind, round((high - low) / stretches[i].tokens, 4), names_of(self.query, compared, run, low, high))
+            for (i, run, low, high), where in zip(parts, lines, strict=True)
+        ]
+        return hull, tuple(matches)
 
 
 def disjoint(leaders: Sequence[Found]) -> list[Stretch]:

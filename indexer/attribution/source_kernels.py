@@ -18,10 +18,53 @@ def lines_before(data, end):
 
 
 @njit(cache=True, nogil=True)
-def lines_of(data, first, last):
-    """The 1-based lines that hold bytes `first` and `last`, the latter not before the former."""
-    begin = lines_before(data, first)
-    return begin + 1, begin + lines_before(data[first:], last - first) + 1
+def lines_of(data, firsts, lasts):
+    """For each pair of bytes, the latter not before the former, the 1-based lines that hold them: int64 (pairs, 2). Counts on from one
+    pair to the next where that is not before it."""
+    out = np.empty((len(firsts), 2), np.int64)
+    begin, lines = 0, 0
+    for i in range(len(firsts)):
+        if firsts[i] < begin:
+            begin, lines = 0, 0
+        lines += lines_before(data[begin:], firsts[i] - begin)
+        begin = firsts[i]
+        out[i, 0] = lines + 1
+        out[i, 1] = lines + lines_before(data[begin:], lasts[i] - begin) + 1
+    return out
+
+
+@njit(cache=True, nogil=True)
+def group_copies(begins, ends, bounds, order, same):
+    """For each of some lists of tokens [begins, ends) the group it belongs to, int64 (lists,); groups are numbered as they come up.
+
+    List i is [bounds[i], bounds[i + 1]), ascending and disjoint. In `order` each joins the first group with whose first list it shares at
+    least `same` of the tokens of both, else begins one.
+    """
+    n = len(bounds) - 1
+    groups, leaders, tokens = np.empty(n, np.int64), np.empty(n, np.int64), np.zeros(n, np.int64)
+    for i in range(n):
+        for r in range(bounds[i], bounds[i + 1]):
+            tokens[i] += ends[r] - begins[r]
+    n_groups = 0
+    for one in order:
+        group = 0
+        while group < n_groups:
+            other, shared = leaders[group], 0
+            a, b = bounds[one], bounds[other]
+            while a < bounds[one + 1] and b < bounds[other + 1]:
+                shared += max(0, min(ends[a], ends[b]) - max(begins[a], begins[b]))
+                if ends[a] <= ends[b]:
+                    a += 1
+                else:
+                    b += 1
+            if shared >= same * (tokens[one] + tokens[other] - shared):
+                break
+            group += 1
+        if group == n_groups:
+            leaders[group] = one
+            n_groups += 1
+        groups[one] = group
+    return groups
 
 
 @njit(cache=True, nogil=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from indexer.answers import Match, Source
 from indexer.attribution import source_kernels as kernels
+from indexer.attribution.chain_kernels import BEGIN, END
 from indexer.attribution.query import Query
 from indexer.attribution.verify import Chain, Compared, Run
 from indexer.segment.prepare import IS_FORK, IS_VENDORED
@@ -21,7 +23,7 @@ from indexer.segment.segment import Segment
 SAME_STRETCH = 0.9  # share of covered tokens, intersection over union, from which two sources are copies
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """One chain in one document."""
 
@@ -29,30 +31,36 @@ class Found:
     doc: int
     chain: Chain
 
-    @cached_property
-    def tokens(self) -> int:
-        """How many tokens of the text it explains."""
-        return sum(run.tokens for run in self.chain.runs)
-
-    def rank(self) -> tuple[Any, ...]:
-        """Sorts the best first, and of equals the likely original."""
-        flags = self.segment.value("doc.flags", self.doc)
-        date, stars = self.segment.value("doc.date", self.doc), self.segment.value("doc.stars", self.doc)
-        origin = (date, -stars, flags & IS_FORK, flags & IS_VENDORED, self.segment.value("doc.id", self.doc))
-        return -round(self.chain.score, 3), self.chain.is_renamed, -self.chain.similarity, *origin
-
 
 def ranked(found: list[Found]) -> list[list[Found]]:
     """Groups of copies, best first, the likely original leading each."""
-    groups: list[tuple[int, list[Found]]] = []
-    for one in sorted(_no_rarer_than_exact(found), key=Found.rank) if len(found) > 1 else found:
-        least, most = SAME_STRETCH * one.tokens, one.tokens / SAME_STRETCH
-        same = next((group for tokens, group in groups if least <= tokens <= most and _same_stretch(group[0], one)), None)
-        if same is None:
-            groups.append((one.tokens, [one]))
-        else:
-            same.append(one)
-    return [group for _, group in groups]
+    if len(found) == 1:
+        return [found]
+    found = _no_rarer_than_exact(found)
+    order = np.array(sorted(range(len(found)), key=_ranks(found).__getitem__), np.int64)
+    runs = np.concatenate([one.chain.rows for one in found])
+    bounds = np.cumsum([0, *(len(one.chain.rows) for one in found)])
+    numbers = kernels.group_copies(runs[:, BEGIN], runs[:, END], bounds, order, SAME_STRETCH)
+    groups: list[list[Found]] = [[] for _ in range(int(numbers.max()) + 1)]
+    for i in order.tolist():
+        groups[numbers[i]].append(found[i])
+    return groups
+
+
+def _ranks(found: list[Found]) -> list[tuple[Any, ...]]:
+    """What sorts the best first, and of equals the likely original."""
+    chains = [(-round(one.chain.score, 3), one.chain.is_renamed, -one.chain.similarity) for one in found]
+    origins: list[tuple[int, ...]] = [()] * len(found)
+    by_segment: dict[int, list[int]] = {}
+    for i, one in enumerate(found):
+        by_segment.setdefault(id(one.segment), []).append(i)
+    for members in by_segment.values():
+        segment, docs = found[members[0]].segment, np.array([found[i].doc for i in members])
+        date, stars, flags, ids = (segment.values(column, docs) for column in ("doc.date", "doc.stars", "doc.flags", "doc.id"))
+        columns = zip(members, *(each.tolist() for each in (date, -stars, flags & IS_FORK, flags & IS_VENDORED, ids)), strict=True)
+        for i, *origin in columns:
+            origins[i] = tuple(origin)
+    return [chain + origin for chain, origin in zip(chains, origins, strict=True)]
 
 
 def _no_rarer_than_exact(found: list[Found]) -> list[Found]:
@@ -68,19 +76,6 @@ def _no_rarer_than_exact(found: list[Found]) -> list[Found]:
             score = min([score, *(other for run, other in exact if run.begin <= begin and end <= run.end)])
         least.append(one if score == one.chain.score else replace(one, chain=replace(one.chain, score=score)))
     return least
-
-
-def _same_stretch(a: Found, b: Found) -> bool:
-    """Whether two chains cover nearly the same tokens of the text."""
-    mine, others = a.chain.runs, b.chain.runs
-    if mine[0].begin >= others[-1].end or others[0].begin >= mine[-1].end:
-        return False
-    shared, i, j = 0, 0, 0
-    while i < len(mine) and j < len(others):
-        one, other = mine[i], others[j]
-        shared += max(0, min(one.end, other.end) - max(one.begin, other.begin))
-        i, j = (i + 1, j) if one.end <= other.end else (i, j + 1)
-    return shared >= SAME_STRETCH * (a.tokens + b.tokens - shared)
 
 
 def in_source(query: Query, compared: Compared, run: Run, low: int, high: int) -> tuple[int, int]:
@@ -102,11 +97,16 @@ def names_of(query: Query, compared: Compared, run: Run, low: int, high: int) ->
 
 
 def source_of(
-    found: Found, row: dict[str, Any], matches: tuple[Match, ...], copies: Sequence[Source] = (), copies_total: int = 0
+    found: Found,
+    row: dict[str, Any],
+    lines: tuple[int, int],
+    matches: tuple[Match, ...],
+    copies: Sequence[Source] = (),
+    copies_total: int = 0,
 ) -> Source:
-    """The reported form; `row` is the document's."""
+    """The reported form; `row` is the document's, `lines` those of the hull."""
     runs = found.chain.runs
-    start_line, end_line = found.chain.compared.lines(min(run.other for run in runs), max(run.other_end for run in runs))
+    start_line, end_line = lines
     return Source(
         document_id=row["document_id"],
         repository=row["repository"],

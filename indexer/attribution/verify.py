@@ -6,6 +6,7 @@ nothing; nothing is reported on the word of a hash.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,11 +70,11 @@ class Compared:
         """Token i as text."""
         return self.region.data[self.starts[i] : self.ends[i]].decode("utf-8", "replace")
 
-    def lines(self, begin: int, end: int) -> tuple[int, int]:
-        """The 1-based inclusive lines of the document that hold tokens [begin, end). About 1 µs for each 10 KB before them."""
-        data = np.frombuffer(self.region.data, np.uint8)
-        first, last = lines_of(data, self.starts[begin], self.ends[end - 1] - 1)
-        return self.region.first_line + first, self.region.first_line + last
+    def lines(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The 1-based inclusive lines of the document that hold tokens [begin, end), of each range. About 1 µs for each 10 KB before."""
+        firsts, lasts = np.array(ranges).T
+        lines = lines_of(np.frombuffer(self.region.data, np.uint8), self.starts[firsts], self.ends[lasts - 1] - 1)
+        return [(first, last) for first, last in (lines + self.region.first_line).tolist()]
 
 
 @dataclass(frozen=True)

@@ -286,11 +286,15 @@ class Segment:
         except (OSError, pa.ArrowInvalid) as error:  # unreachable unless the writer was at fault: the pages passed their checksums
             raise IndexCorrupt(f"{self.file.path}: a block does not unpack ({error}); rebuild the index with wherefrom index") from error
 
-    def row(self, doc: int) -> dict[str, Any]:
-        """A document's row: `document_id` and the columns of a release but for the content."""
+    def row(self, doc: int, kept: dict[tuple[int, int], list[bytes]] | None = None) -> dict[str, Any]:
+        """A document's row: `document_id` and the columns of a release but for the content. `kept` as `region` takes it."""
         block = self._last("rows.first", doc)
-        frame = self.file.read("rows", self.value("rows.offset", block), self.value("rows.offset", block + 1))
-        lines = self._decompress(frame[4:], int.from_bytes(frame[:4], "little")).split(b"\n")
+        lines = kept.get((id(self), block)) if kept is not None else None
+        if lines is None:
+            frame = self.file.read("rows", self.value("rows.offset", block), self.value("rows.offset", block + 1))
+            lines = self._decompress(frame[4:], int.from_bytes(frame[:4], "little")).split(b"\n")
+            if kept is not None:
+                kept[id(self), block] = lines
         row: dict[str, Any] = json.loads(lines[doc - self.value("rows.first", block)])
         return row
 

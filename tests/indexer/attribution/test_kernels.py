@@ -219,10 +219,11 @@ def test_lines_and_units_are_those_of_python(text: str) -> None:
         if character == "\n" or (character == "\r" and text[i + 1 : i + 2] != "\n"):
             starts.append(len(text[: i + 1].encode()))
     assert offset_kernels.line_starts(data).tolist() == starts
-    for first in range(len(data)):
-        for last in range(first, len(data)):
-            lines = tuple(sum(start <= byte for start in starts) for byte in (first, last))
-            assert source_kernels.lines_of(data, first, last) == lines
+    pairs = [(first, last) for first in range(len(data)) for last in range(first, len(data))]
+    for ordered in (pairs, pairs[::-1]):
+        firsts, lasts = np.array(ordered, np.int64).reshape(-1, 2).T
+        wanted = [[sum(start <= byte for start in starts) for byte in pair] for pair in ordered]
+        assert source_kernels.lines_of(data, firsts, lasts).tolist() == wanted
     for utf_16 in (False, True):
         got = offset_kernels.units_before(data, utf_16)
         for i in range(len(text) + 1):
@@ -251,6 +252,25 @@ def test_what_was_renamed_is_told_as_element_by_element(theirs: Any, steps: list
     end = others[before + last] if before + last < len(others) else 999
     for start in range(low, tokens[first + 1] if first + 1 < len(mine) else low + 1):  # inside the first element
         assert source_kernels.renamed_range(tokens, others, 999, *run, start, high) == (others[before + first], end)
+
+
+@each
+@given(st.lists(st.sets(st.integers(0, 12), min_size=1), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_copies_hold_nearly_the_same_tokens_as_the_first_of_their_group(held: list[set[int]], random: Any) -> None:
+    order = list(range(len(held)))
+    random.shuffle(order)
+    runs = [[(t, t + 1) for t in sorted(tokens)] for tokens in held]
+    begins, ends = np.array(list(itertools.chain(*runs)), np.int64).T
+    bounds = np.cumsum([0, *map(len, runs)])
+    leaders: list[int] = []
+    wanted = {}
+    for one in order:
+        same = (g for g, first in enumerate(leaders) if len(held[one] & held[first]) >= 0.7 * len(held[one] | held[first]))
+        wanted[one] = next(same, len(leaders))
+        if wanted[one] == len(leaders):
+            leaders.append(one)
+    got = source_kernels.group_copies(begins, ends, bounds, np.array(order), 0.7)
+    assert got.tolist() == [wanted[one] for one in range(len(held))]
 
 
 @pytest.mark.parametrize("module", (query_kernels, candidate_kernels, run_kernels, verify_kernels), ids=lambda module: module.__name__)
