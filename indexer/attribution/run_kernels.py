@@ -162,6 +162,19 @@ def find_blanks(a_codes, a_before, a_behind, b_codes, a, b, n, tokens, blanks, n
     return n_blanks
 
 
+@njit(cache=True, nogil=True)
+def find_differing(a_hashes, a_begin, a_end, b_hashes, b_begin, b_end, blanks, n_blanks):
+    """Appends tokens [a_begin, a_end) of the text if the document has others there: a literal or a number, which the renamed stream does
+    not tell apart. Returns how many blanks there are then."""
+    same = a_end - a_begin == b_end - b_begin
+    for t in range(a_end - a_begin if same else 0):
+        same &= a_hashes[a_begin + t] == b_hashes[b_begin + t]
+    for t in range(a_begin, a_begin if same else a_end):
+        blanks[n_blanks] = t
+        n_blanks += 1
+    return n_blanks
+
+
 STAMP = stamp_of(chain_kernels, fingerprint_kernels)
 
 
@@ -201,10 +214,11 @@ def renamed_runs_for(stamp):
     """`renamed_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def renamed_runs(shape, n_tokens, codes, code_tokens, n_region, low, high, rules):
+    def renamed_runs(shape, hashes, codes, code_tokens, region_hashes, low, high, rules):
         """The same of the renamed stream, with the runs' blanks."""
         assert stamp >= 0
         text_codes, text_tokens, before, behind, grams, heads, following = shape
+        n_tokens, n_region = len(hashes), len(region_hashes)
         first, stop = first_from(code_tokens, low), first_from(code_tokens, high)
         codes = codes[first:stop]
         region_grams = np.empty(max(0, len(codes) - rules[K_RENAMED] + 1), np.uint64)
@@ -223,21 +237,26 @@ def renamed_runs_for(stamp):
         runs = np.zeros((len(longest), COLUMNS), np.int64)
         room = 0
         for f in longest:
-            room += found[f, 3]
+            end = found[f, 0] + found[f, 2]
+            room += (text_tokens[end] if end < len(text_tokens) else n_tokens) - text_tokens[found[f, 0]]
         blanks = np.empty(room, np.int64)
         n, n_blanks = 0, np.int64(0)
         for f in longest:
-            a, b, length, changed = found[f, 0], found[f, 1], found[f, 2], found[f, 3]
+            a, b, length, changed = found[f, 0], found[f, 1] + first, found[f, 2], found[f, 3]
             if length < rules[SUFFICES_RENAMED]:
                 break
-            end, other_end = a + length, b + first + length
-            runs[n, BEGIN], runs[n, END] = text_tokens[a], text_tokens[end] if end < len(text_tokens) else n_tokens
-            runs[n, OTHER] = code_tokens[b + first]
-            runs[n, OTHER_END] = code_tokens[other_end] if other_end < len(code_tokens) else n_region
+            runs[n, BEGIN], runs[n, OTHER] = text_tokens[a], code_tokens[b]
             runs[n, RENAMED], runs[n, BLANK_BEGIN] = 1, n_blanks
-            n_blanks = find_blanks(text_codes, before, behind, codes, a, b, length, text_tokens, blanks, n_blanks)
-            runs[n, BLANK_END] = n_blanks
+            n_blanks = find_blanks(text_codes, before, behind, codes, a, b - first, length, text_tokens, blanks, n_blanks)
             runs[n, RECURRING] = changed > n_blanks - runs[n, BLANK_BEGIN]
+            for t in range(length):
+                end = text_tokens[a + t + 1] if a + t + 1 < len(text_tokens) else n_tokens
+                other_end = code_tokens[b + t + 1] if b + t + 1 < len(code_tokens) else n_region
+                if text_codes[a + t] & np.uint64(1) == 0:
+                    n_blanks = find_differing(
+                        hashes, text_tokens[a + t], end, region_hashes, code_tokens[b + t], other_end, blanks, n_blanks
+                    )
+            runs[n, END], runs[n, OTHER_END], runs[n, BLANK_END] = end, other_end, n_blanks
             n += 1
         return runs[:n], blanks[:n_blanks], is_all
 

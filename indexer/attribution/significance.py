@@ -33,7 +33,8 @@ UNSEEN_RARITY = 0.3  # where no fingerprint of the text is in the index
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Tokens [begin, end) of the text. `blank`: those that prove nothing, names that a renaming changed and that occur once."""
+    """Tokens [begin, end) of the text. `blank`: those that prove nothing, as a renaming changed them: names that occur once, and literals
+    and numbers that are others in the document."""
 
     begin: int
     end: int

@@ -101,7 +101,7 @@ def compare_for(stamp):
             token_offsets[0], token_offsets[1] = whole_lines(region_data, starts, low, high)
             m = rename(region_data, offsets, keywords, starts, ends, hashes, token_offsets, codes, code_tokens, np.zeros(2, np.int64))
             codes, code_tokens = codes[:m], code_tokens[:m]
-            shapes, blanks, all_renamed = renamed_runs(shape, n_tokens, codes, code_tokens, n, low, high, rules)
+            shapes, blanks, all_renamed = renamed_runs(shape, text[3], codes, code_tokens, hashes, low, high, rules)
             is_all &= all_renamed
             for r in range(len(shapes)):
                 extend(reach[1], shapes[r, BEGIN], shapes[r, END])

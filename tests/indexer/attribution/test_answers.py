@@ -140,6 +140,16 @@ def test_renamed_identifiers_come_back_with_their_names(index_of: Callable[..., 
     assert best.matches[0].names == {name: to for name, to in names.items() if name not in ("Harbour",)}
 
 
+def test_a_renaming_whose_literals_say_something_else_weighs_less(index_of: Callable[..., Index]) -> None:
+    text, _ = renamed_carrier()
+    other = text.replace("draws too much", "mostly harmless").replace('"beyond"', '"gate"').replace("4.5", "9.5")
+    assert other.count("harmless") == other.count("gate") == other.count("9.5") == 1
+    index = index_of([CARRIER])
+    same, different = index.attribute(text), index.attribute(other)
+    assert [span.kind for span in different.spans] == [span.kind for span in same.spans] == ["renamed"]
+    assert different.score < same.score
+
+
 def test_names_that_do_not_map_one_to_one_are_no_renaming(index_of: Callable[..., Index]) -> None:
     """Two names merged into one make another program."""
     body = CARRIER.split("def moor")[1]

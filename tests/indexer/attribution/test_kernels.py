@@ -98,6 +98,15 @@ def test_blanks_are_changed_names_that_a_run_holds_once(a: Any, data: st.DataObj
     assert blanks[:got].tolist() == [100 + first + t for t in range(n) if run[t] != b[first + t] and run.count(run[t]) == 1]
 
 
+@each
+@given(st.lists(st.integers(0, 1), max_size=4), st.lists(st.integers(0, 1), max_size=4))
+def test_a_literal_proves_nothing_where_the_document_has_another(mine: list[int], theirs: list[int]) -> None:
+    a, b = np.array([9, *mine], np.uint64), np.array([9, 9, *theirs], np.uint64)
+    blanks = np.zeros(9, np.int64)
+    n = run_kernels.find_differing(a, 1, len(a), b, 2, len(b), blanks, 1)
+    assert blanks[1:n].tolist() == ([] if mine == theirs else list(range(1, len(a))))
+
+
 @st.composite
 def run_lists(draw: st.DrawFn, *, renamed: bool = False) -> list[chains.Run]:
     """Distinct runs of one diagonal each, the longest first."""
