@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from curation.languages import is_binary_name
 from curation.origin import MAX_FILE_BYTES, Reading
 from indexer.errors import InputError
 
@@ -77,6 +78,15 @@ def members(archive: Path, reading: Reading, limits: Limits = DEFAULT_LIMITS) ->
             if count > limits.members:
                 raise _refused(archive, member.path, f"is beyond the limit of {limits.members} members")
             yield member
+
+
+def reason_to_skip(member: Member, is_taken: bool) -> str | None:
+    """Why a file of an archive is not read, as it is counted; None for one that is. `is_taken`: its path came before."""
+    if is_binary_name(member.path):
+        return "binary"
+    if member.size > MAX_FILE_BYTES:
+        return "too_large"
+    return "duplicate_path" if is_taken else None
 
 
 def _zip_members(archive: Path, file: IO[bytes], reading: Reading, limits: Limits) -> Iterator[Member]:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from curation.languages import is_binary_name
 from curation.licence_texts import LegalTexts, is_legal_name, legal_texts
 from curation.metadata import npm_origin, python_origin
-from curation.origin import MAX_FILE_BYTES, Origin, Reading, Source, SourceFile
-from curation.sources.archive import Member, members
+from curation.origin import Origin, Reading, Source, SourceFile
+from curation.sources.archive import members, reason_to_skip
 from indexer.errors import InputError
 
 Kind = Literal["sdist", "wheel", "npm"]
@@ -52,7 +51,7 @@ def package_archive(kind: Kind, location: str) -> Source:
             path = member.path.removeprefix(survey.root)
             if _is_package_metadata(kind, path):
                 continue
-            if reason := _reason_to_skip(member, path in taken):
+            if reason := reason_to_skip(member, path in taken):
                 reading.skip(reason)
                 continue
             taken.add(path)
@@ -66,7 +65,7 @@ def _survey(kind: Kind, archive: Path) -> _Survey:
     metadata: tuple[str, bytes] | None = None
     legal: list[tuple[str, bytes]] = []
     for member in members(archive, Reading()):
-        if _reason_to_skip(member, False):
+        if reason_to_skip(member, False):
             continue
         content = member.read()
         if _holds_metadata(kind, member.path) and metadata is None:
@@ -111,11 +110,3 @@ def _is_package_metadata(kind: Kind, path: str) -> bool:
         return False
     folders = path.split("/")[:-1]
     return path == "PKG-INFO" or any(folder.endswith((".dist-info", ".egg-info")) for folder in folders)
-
-
-def _reason_to_skip(member: Member, is_taken: bool) -> str | None:
-    if is_binary_name(member.path):
-        return "binary"
-    if member.size > MAX_FILE_BYTES:
-        return "too_large"
-    return "duplicate_path" if is_taken else None

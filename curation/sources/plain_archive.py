@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from curation.languages import is_binary_name
 from curation.licence_texts import is_legal_name, legal_texts
-from curation.origin import MAX_FILE_BYTES, Origin, Reading, Source, SourceFile
+from curation.origin import Origin, Reading, Source, SourceFile
 from curation.package_licences import files_licence
-from curation.sources.archive import Member, members
+from curation.sources.archive import members, reason_to_skip
 from indexer.errors import InputError
 
 _SUFFIXES = re.compile(r"(?:\.tar)?\.(?:gz|bz2|xz|tgz|tbz2|txz|tar|zip|crate)$", re.IGNORECASE)
@@ -34,7 +33,7 @@ def plain_archive(location: str) -> Source:
         taken: set[str] = set()
         for member in members(archive, reading):
             path = member.path.removeprefix(root)
-            if reason := _reason_to_skip(member, path in taken):
+            if reason := reason_to_skip(member, path in taken):
                 reading.skip(reason)
                 continue
             taken.add(path)
@@ -50,7 +49,7 @@ def _survey(archive: Path) -> tuple[str, Origin]:
     for member in members(archive, Reading()):
         if len(tops) < 2:
             tops.add(member.path.partition("/")[0] if "/" in member.path else "")
-        if _reason_to_skip(member, False) is None:
+        if reason_to_skip(member, False) is None:
             content = member.read()
             if is_legal_name(member.path) and member.path.count("/") <= 2:
                 legal.append((member.path, content))
@@ -59,11 +58,3 @@ def _survey(archive: Path) -> tuple[str, Origin]:
     texts = legal_texts((path, content) for path, content in inner if "/" not in path.removeprefix("LICENSES/"))
     name = root.rstrip("/") or _SUFFIXES.sub("", archive.name)
     return root, Origin(repository=name, source="archive", licence=files_licence(texts), texts=texts)
-
-
-def _reason_to_skip(member: Member, is_taken: bool) -> str | None:
-    if is_binary_name(member.path):
-        return "binary"
-    if member.size > MAX_FILE_BYTES:
-        return "too_large"
-    return "duplicate_path" if is_taken else None

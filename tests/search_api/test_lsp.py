@@ -21,7 +21,7 @@ from search_api import editor_words
 from search_api.audit.credit import blocks
 from search_api.lsp import Positions
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 Session = Callable[["Editor"], Awaitable[None]]
 
 
