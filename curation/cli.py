@@ -218,7 +218,7 @@ def remove(
 
 @app.command(epilog="Example: wherefrom merge demo.index")
 def merge(location: Location, *, as_json: Json = False) -> None:
-    """Rewrite the segments of an index as one (of at most 8 GB of text) without removed documents; it goes on answering meanwhile."""
+    """Rewrite the segments of an index as one (of at most 4 GB of text) without removed documents; it goes on answering meanwhile."""
     from curation.pipeline import check_folder
     from indexer.merge import merge as run
 

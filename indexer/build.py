@@ -34,8 +34,8 @@ from indexer.stores.local.repositories import counted, write_table
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 2048
 _AT_WORK_BYTES = 24 << 20  # of text, by all cores together; what is worked out of it takes about fifteen times as much
-SEGMENT_BYTES = 8 << 30  # of text: sorting a channel's postings takes some 250 MB then, the filter as much
-SEGMENT_DOCUMENTS = 1 << 22  # about 100 bytes each are held
+SEGMENT_BYTES = 4 << 30  # of text: sorting a channel's postings takes some 125 MB then, the filter as much
+SEGMENT_DOCUMENTS = 1 << 21  # about 100 bytes each are held
 Progress = Callable[[int, int, str], None]
 Known = Sequence[Segment]
 
@@ -74,8 +74,8 @@ def build_index(
     """Builds an index of all `batches` at a folder; an index that stands there goes on answering until the new one replaces it.
 
     `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError for a folder of anything else,
-    IndexLocked, OutOfSpace. Memory: about 1.2 GB however large the input, which becomes a segment for each SEGMENT_BYTES; a kill at
-    any moment leaves the previous generation, the next build removes the rest.
+    IndexLocked, OutOfSpace. Memory: 1.1 GB at 2 GB of text, an estimated 1.3 at any size, which becomes a segment for each
+    SEGMENT_BYTES; a kill at any moment leaves the previous generation, the next build removes the rest.
     """
     begun = time.monotonic()
     folder = Path(location)
