@@ -81,8 +81,10 @@ def index_sources(
     if is_cluster:
         from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415 - its client is an extra
 
-        with _rows(opened, inputs, account) as (rows, _):
-            report = build_cluster_index(where, rows, name=name, version=version, date=date, progress=progress)
+        with _rows(opened, inputs, account) as (rows, ledger):
+            report = build_cluster_index(
+                where, rows, repositories=ledger.batches(), name=name, version=version, date=date, progress=progress
+            )
         return Indexed(report, name, version, dict(sorted(account.skipped.items())))
     with _made(Path(location)), disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(

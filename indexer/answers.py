@@ -328,7 +328,7 @@ class Candidate:
 class Candidates:
     """Who may be the source of a text of which only fingerprints are known, best first: guesses, to be verified by whoever has the text.
 
-    `counts`: for each fingerprint of the question, in how many places the corpus holds it.
+    `counts`: for each fingerprint of the question, in how many places the corpus holds it; in a cluster, in how many files.
     """
 
     candidates: tuple[Candidate, ...]

@@ -82,9 +82,12 @@ class Index:
         return self._snapshot.manifest.info
 
     @property
-    def has_tombstones(self) -> bool:
-        """Whether documents were removed that the filter still knows: then membership looks further, and takes longer."""
-        return self._snapshot.has_tombstones
+    def is_instant(self) -> bool:
+        """Whether membership takes microseconds: beside tombstones, whose documents the filter still knows, it looks further."""
+        return not self._snapshot.has_tombstones
+
+    def check(self) -> None:
+        """Nothing to ask: a folder that is open answers."""
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
         """Whether the text is in the corpus, by the filter; beside tombstones by live postings too. Raises InputError for a bad option."""

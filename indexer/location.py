@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from indexer.errors import IndexNotFound, InputError
+from indexer.errors import IndexNotFound
 
 Kind = Literal["folder", "elasticsearch", "server"]
 
@@ -21,13 +21,6 @@ def kind_of(location: str) -> Kind:
     if location.startswith(("http://", "https://")):
         return "server"
     return "folder"
-
-
-def refuse_cluster(location: str, what: str) -> str:
-    """The location of a folder or server. Raises InputError for that of a cluster, which `what` cannot ask."""
-    if kind_of(location) == "elasticsearch":
-        raise InputError(f"{location}: {what} asks an index in a folder or a running server, not a cluster; name one of these")
-    return location
 
 
 def state_file(environment: Mapping[str, str]) -> Path:

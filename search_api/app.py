@@ -24,18 +24,19 @@ from search_api.observe import HeadAsGet, Metrics, Observe
 from search_api.problems import METHOD_NOT_ALLOWED, NOT_FOUND, Problem
 from search_api.published import BESIDE_ROUTES
 from search_api.routes import batches, corpus, filter_file, operations, pages, portraits, v1
+from search_api.served import ServedIndex
 from search_api.settings import Settings
-from search_api.workers import ServedIndex, Workers
+from search_api.workers import Workers
 from wherefrom import __version__
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _DESCRIPTION = "Where does this code come from? Membership, attribution and search over a corpus of licensed code."
 
 
-def create_app(index: Index | str | PathLike[str], settings: Settings | None = None) -> FastAPI:
+def create_app(index: StoredIndex | str | PathLike[str], settings: Settings | None = None) -> FastAPI:
     """The API over an open index, which stays the caller's, or over a location, opened with the first request.
 
     A location without an index is no error here: requests get 503 until there is one. O(1).

@@ -32,7 +32,7 @@ from search_api.questions import AttributionLine, MembershipLine
 from search_api.sending import encoded
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 MEDIA_TYPE = "application/x-ndjson"
 BODY_TYPES = (MEDIA_TYPE, "application/jsonl", "application/ndjson")
@@ -53,14 +53,14 @@ class Answering(Generic[Line]):
     """How lines become answers. `fault` is told of what nobody foresaw, and gives the problem that the line is answered with."""
 
     kind: type[Line]
-    ask: Callable[[Index, Line], Any]
+    ask: Callable[[StoredIndex, Line], Any]
     fault: Callable[[Exception], Problem]
 
-    def answer(self, index: Index, lines: Sequence[Numbered]) -> list[tuple[bytes, bool]]:
+    def answer(self, index: StoredIndex, lines: Sequence[Numbered]) -> list[tuple[bytes, bool]]:
         """For each line its answer in JSON, and whether it is one and not a problem."""
         return [self._answer(index, number, line) for number, line in lines]
 
-    def _answer(self, index: Index, number: int, line: bytes) -> tuple[bytes, bool]:
+    def _answer(self, index: StoredIndex, number: int, line: bytes) -> tuple[bytes, bool]:
         said = None
         try:
             said = parse_json(line)

@@ -117,12 +117,10 @@ def trace(
 
 def _trace_privately(text: bytes, file: Path, index: str | None, as_json: bool) -> None:
     from indexer.bloom.portable import PortableFilter
-    from indexer.location import default_location, refuse_cluster
     from search_api import terminal
     from search_api.private import attribute_privately
 
-    where = refuse_cluster(index or default_location(os.environ), "trace --filter")
-    with cast("Index | Client", _open(where)) as opened, PortableFilter.open(file) as portable:
+    with _open(index) as opened, PortableFilter.open(file) as portable:
         answer = attribute_privately(opened, portable, text)
     _print(answer, as_json, terminal.private(answer))
     _leave(answer.status, found=bool(answer.spans))

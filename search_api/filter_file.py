@@ -13,12 +13,16 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from indexer.location import kind_of
+from search_api.problems import FILTER_NOT_FOUND, Problem
 
 if TYPE_CHECKING:
     from indexer.answers import IndexInfo
     from indexer.bloom.portable import FilterInfo
     from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 _KEPT = 2  # generations: somebody may be half-way through the one before
 
@@ -42,11 +46,14 @@ class ServedFilter:
         self._files: list[FilterFile] = []
         self._lock = threading.Lock()
 
-    def get(self, index: Index) -> FilterFile:
-        """The file of the index as it is now; one thread exports, others wait for it. Raises IndexCorrupt, OutOfSpace."""
+    def get(self, index: StoredIndex) -> FilterFile:
+        """The file of the index as it is now; one thread exports, others wait for it. Raises Problem 404 where the store has no filter,
+        IndexCorrupt, OutOfSpace."""
+        if kind_of(index.location) == "elasticsearch":
+            raise Problem(FILTER_NOT_FOUND, "the index is in a cluster, which keeps no filter; ask /v1/membership")
         with self._lock:
             if not self._files or self._files[-1].index != index.info:
-                self._files.append(self._export(index))
+                self._files.append(self._export(cast("Index", index)))
                 for old in self._files[:-_KEPT]:
                     old.path.unlink(missing_ok=True)
                 del self._files[:-_KEPT]

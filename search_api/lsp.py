@@ -21,11 +21,12 @@ from pygls.lsp.server import LanguageServer
 from indexer.answers import Attribution, Span
 from indexer.errors import WherefromError
 from search_api import editor_credit, editor_words
+from search_api.served import newest
 from search_api.token_runs import line_ends
 from wherefrom import __version__
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 TIMEOUT_MS = 30_000
@@ -92,9 +93,9 @@ class Positions:
 class WherefromServer(LanguageServer):
     """The language server over an open index, which stays the caller's."""
 
-    def __init__(self, index: Index | Client) -> None:
+    def __init__(self, index: StoredIndex | Client) -> None:
         super().__init__("wherefrom", __version__)
-        self.index = index
+        self.newest = newest(index)
         self.traced: dict[str, Traced] = {}
         self.web = index.location if index.location.startswith(("http://", "https://")) else None
 
@@ -108,6 +109,9 @@ class WherefromServer(LanguageServer):
         """Places in a text, in the unit agreed on."""
         return Positions(text, self.workspace.position_encoding)
 
+    def _attribute(self, text: str) -> Attribution:
+        return self.newest().attribute(text, limit=SOURCES, use="distributed", timeout_ms=TIMEOUT_MS)
+
     def show(self, kind: lsp.MessageType, message: str) -> None:
         """Tells the person at the editor."""
         self.window_show_message(lsp.ShowMessageParams(kind, f"Wherefrom: {message}"))
@@ -117,7 +121,7 @@ class WherefromServer(LanguageServer):
         document = self.workspace.get_text_document(uri)
         version, text = document.version, document.source
         try:
-            answer = await asyncio.to_thread(self.index.attribute, text, limit=SOURCES, use="distributed", timeout_ms=TIMEOUT_MS)
+            answer = await asyncio.to_thread(self._attribute, text)
         except WherefromError as error:
             self.show(lsp.MessageType.Error, str(error))
             return
@@ -154,7 +158,7 @@ class WherefromServer(LanguageServer):
         if not editor_credit.may_credit(traced.text, uri, span, source):
             return None
         try:
-            document = await asyncio.to_thread(self.index.document, source.document_id)
+            document = await asyncio.to_thread(lambda: self.newest().document(source.document_id))
             credit = editor_credit.credit_of(source, document.content, self.web)
             inserted = list(editor_credit.insertions(traced.text, uri, span, credit))
         except WherefromError as error:
@@ -176,7 +180,7 @@ class WherefromServer(LanguageServer):
         )
 
 
-def make_server(index: Index | Client) -> WherefromServer:
+def make_server(index: StoredIndex | Client) -> WherefromServer:
     """The server with what it offers."""
     server = WherefromServer(index)
 

@@ -28,10 +28,11 @@ from search_api.audit.model import Audit
 from search_api.corpus_schemas import Document, SearchPage
 from search_api.mcp_audit import FileContent, audit_contents, audit_paths
 from search_api.schemas import Attribution, Membership
+from search_api.served import newest
 from wherefrom import __version__
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -47,7 +48,7 @@ _INSTRUCTIONS = (
 Code = Annotated[str, Field(description="The code asked about, as it is.")]
 
 
-def make_server(index: Index | Client, *, is_local: bool = False) -> MCPServer[Any]:
+def make_server(index: StoredIndex | Client, *, is_local: bool = False) -> MCPServer[Any]:
     """The server over an open index, which stays the caller's; `is_local` for a client on this machine, whose paths may be read."""
     server: MCPServer[Any] = MCPServer("wherefrom", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING")
     answer = _Answering(index)
@@ -60,17 +61,17 @@ def make_server(index: Index | Client, *, is_local: bool = False) -> MCPServer[A
 class _Answering:
     """Asks the index; whatever goes wrong becomes a sentence for the agent."""
 
-    def __init__(self, index: Index | Client) -> None:
-        self._index = index
+    def __init__(self, index: StoredIndex | Client) -> None:
+        self._newest = newest(index)
 
-    def __call__(self, model: type[Model], question: Callable[[Index | Client], Any]) -> Model:
+    def __call__(self, model: type[Model], question: Callable[[StoredIndex | Client], Any]) -> Model:
         """The answer as a model."""
         return model.model_validate(to_json(self.plain(question)))
 
-    def plain(self, question: Callable[[Index | Client], Value]) -> Value:
+    def plain(self, question: Callable[[StoredIndex | Client], Value]) -> Value:
         """The answer as it is."""
         try:
-            return question(self._index)
+            return question(self._newest())
         except WherefromError as error:
             raise ToolError(str(error)) from None
         except Exception as error:
@@ -155,7 +156,7 @@ def _audit_files_here(answer: _Answering) -> Callable[..., Any]:
             raise ToolError("give paths or files, one of them")
         roots = await _roots(ctx) if paths is not None else []
 
-        def ask(index: Index | Client) -> Audit:
+        def ask(index: StoredIndex | Client) -> Audit:
             if paths is not None:
                 return audit_paths(index, paths, roots, use, project_license)
             return audit_contents(index, files or [], use or "distributed", project_license)

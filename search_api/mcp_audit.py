@@ -22,7 +22,7 @@ from search_api.audit.model import Audit
 from search_api.audit.settings import Own, Settings
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 MOST_FILES = 200
@@ -36,7 +36,7 @@ class FileContent(BaseModel):
     content: str = Field(description="Its text.", examples=["import os\n"])
 
 
-def audit_contents(index: Index | Client, files: Sequence[FileContent], use: Use, project_license: str | None) -> Audit:
+def audit_contents(index: StoredIndex | Client, files: Sequence[FileContent], use: Use, project_license: str | None) -> Audit:
     """The audit of some contents, in a folder of its own that is gone afterwards. Raises InputError."""
     if len(files) > MOST_FILES or sum(len(file.content) for file in files) > MOST_CHARACTERS:
         raise InputError(f"at most {MOST_FILES} files of {MOST_CHARACTERS} characters together; ask in several calls")
@@ -58,7 +58,9 @@ def _inside(path: str) -> PurePosixPath:
     return given
 
 
-def audit_paths(index: Index | Client, paths: Sequence[str], roots: Sequence[str], use: Use | None, project_license: str | None) -> Audit:
+def audit_paths(
+    index: StoredIndex | Client, paths: Sequence[str], roots: Sequence[str], use: Use | None, project_license: str | None
+) -> Audit:
     """The audit of files and folders inside the client's roots, with the settings that stand there. Raises InputError."""
     folders = [Path(unquote(urlsplit(root).path)).resolve() for root in roots if urlsplit(root).scheme == "file"]
     if not folders:

@@ -58,6 +58,9 @@ DOCUMENT_NOT_FOUND = ProblemType(
 VERSION_NOT_FOUND = ProblemType(
     "version-not-found", 404, "No such version", "This server holds another version of the dataset; `detail` says which. /v1/index too."
 )
+FILTER_NOT_FOUND = ProblemType(
+    "filter-not-found", 404, "No filter", "The index of this server has no filter to give away; ask /v1/membership instead."
+)
 METHOD_NOT_ALLOWED = ProblemType(
     "method-not-allowed", 405, "Method not allowed", "The path takes other methods; the Allow header lists them."
 )
@@ -93,14 +96,13 @@ INDEX_UNAVAILABLE = ProblemType(
 TIMED_OUT = ProblemType("timed-out", 504, "Timed out", "The time limit passed first. Send less text, or raise timeout_ms.")
 
 TYPES: tuple[ProblemType, ...] = (
-    NOT_UTF8, NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, METHOD_NOT_ALLOWED,
-    NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, INVALID_QUERY, TOO_MANY_REQUESTS, INTERNAL,
-    INDEX_UNAVAILABLE, TIMED_OUT,
+    NOT_UTF8, NOT_JSON, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, FILTER_NOT_FOUND,
+    METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, RANGE_NOT_SATISFIABLE, INVALID_REQUEST, INVALID_QUERY,
+    TOO_MANY_REQUESTS, INTERNAL, INDEX_UNAVAILABLE, TIMED_OUT,
 )  # fmt: skip
 BY_NAME: dict[str, ProblemType] = {kind.name: kind for kind in TYPES}
-_BY_STATUS = {
-    kind.status: kind for kind in reversed(TYPES) if kind not in (NOT_UTF8, NOT_JSON, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, INVALID_QUERY)
-}
+_NARROW = (NOT_UTF8, NOT_JSON, DOCUMENT_NOT_FOUND, VERSION_NOT_FOUND, FILTER_NOT_FOUND, INVALID_QUERY)  # not all of their status
+_BY_STATUS = {kind.status: kind for kind in reversed(TYPES) if kind not in _NARROW}
 
 
 class Problem(HTTPException):

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     index: str | None = Field(
         default=None,
-        description="Location of the index to serve: a folder. Without it, the one that `demo` or `index` made last for this user.",
+        description="Location of the index to serve: a folder or a cluster's. Without it, the one that `demo` or `index` made last.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -8,21 +8,25 @@ Not here: the tools (`search_api.mcp`), what editors see (`search_api.lsp`).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 IndexOption = Annotated[
     str | None,
-    typer.Option("--index", metavar="LOCATION", help="A folder or a server's URL. Default: WHEREFROM_INDEX, else the index made last."),
+    typer.Option(
+        "--index",
+        metavar="LOCATION",
+        help="A folder, a cluster's es+https://HOST/NAME or a server's URL. Default: WHEREFROM_INDEX, else the index made last.",
+    ),
 ]
 
 
@@ -79,9 +83,8 @@ def lsp(*, index: IndexOption = None) -> None:
         make_server(opened).start_io()
 
 
-def _open(location: str | None) -> Index | Client:
+def _open(location: str | None) -> StoredIndex | Client:
     import wherefrom
-    from indexer.location import default_location, refuse_cluster
+    from indexer.location import default_location
 
-    where = refuse_cluster(location or default_location(os.environ), "this command")
-    return cast("Index | Client", wherefrom.open(where, key=os.environ.get("WHEREFROM_KEY")))
+    return wherefrom.open(location or default_location(os.environ), key=os.environ.get("WHEREFROM_KEY"))

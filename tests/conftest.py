@@ -144,14 +144,30 @@ def _package_rows(package: importlib.metadata.Distribution) -> Iterator[dict[str
 
 
 @pytest.fixture(scope="session")
-def small_index(small_corpus: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> SmallIndex:
+def small_repositories(small_corpus: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Their repositories, as rows of the table that a release has beside its files."""
+    first = {row["repository"]: row for row in reversed(small_corpus)}
+    described = ("repository", "commit", "licenses", "license_expression")
+    return [
+        {name: row[name] for name in described}
+        | {"owner": "pypi", "license_texts": [{"path": "LICENSE", "text": f"Do with {repository} as you like.\n"}], "notice_texts": []}
+        | {"copyright_lines": ["Copyright A. Holder"], "project_url": f"https://example.org/{repository}", "files": 1}
+        for repository, row in first.items()
+    ]
+
+
+@pytest.fixture(scope="session")
+def small_index(
+    small_corpus: list[dict[str, Any]], small_repositories: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> SmallIndex:
     """Built once a run, with full text; tests that change an index build their own."""
     import pyarrow as pa
 
     from indexer.build import build_index
-    from indexer.corpus import conform
+    from indexer.corpus import REPOSITORIES_SCHEMA, conform
 
     location = str(tmp_path_factory.mktemp("small") / "small.index")
     batches = [conform(batch) for batch in pa.Table.from_pylist(small_corpus).to_batches(max_chunksize=64)]
-    build_index(location, batches, name="small", version="1", date="2024-06-07", full_text=True)
+    table = pa.RecordBatch.from_pylist(small_repositories, REPOSITORIES_SCHEMA)
+    build_index(location, batches, repositories=[table], name="small", version="1", date="2024-06-07", full_text=True)
     return SmallIndex(location, small_corpus)

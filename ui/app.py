@@ -21,12 +21,12 @@ from ui.page import build_page, theme
 from ui.render import head
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 _WIDE_QUERIES = ("return", "import", "the")  # words that files of most languages hold
 
 
-def create_page_app(index: Index, settings: Settings | None = None) -> FastAPI:
+def create_page_app(index: StoredIndex, settings: Settings | None = None) -> FastAPI:
     """The API with the page at /, over an open index, which stays the caller's. Asks the index for examples; a second or two."""
     settings = settings or Settings()
     app = create_app(index, settings)
@@ -51,7 +51,7 @@ def create_page_app(index: Index, settings: Settings | None = None) -> FastAPI:
     )
 
 
-def languages(index: Index) -> list[str]:
+def languages(index: StoredIndex) -> list[str]:
     """Languages of many files of the index, in alphabetical order."""
     try:
         pages = [index.search(query, limit=1) for query in _WIDE_QUERIES]

@@ -19,7 +19,7 @@ from ui import render
 from ui.excerpt import Excerpt, excerpt
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 SOURCES = 10  # sources asked for
 HITS = 20  # files a search shows
@@ -38,7 +38,7 @@ async def search(engine: Workers, query: str, language: str | None) -> str:
     return await _answered(engine, lambda index: _search(index, query, language))
 
 
-async def _answered(engine: Workers, question: Callable[[Index], str]) -> str:
+async def _answered(engine: Workers, question: Callable[[StoredIndex], str]) -> str:
     try:
         return await engine.ask(question)
     except Problem as problem:
@@ -53,14 +53,14 @@ async def _answered(engine: Workers, question: Callable[[Index], str]) -> str:
         return render.failure("The server failed", "This is a fault of Wherefrom itself. Its log holds the place, not your text.")
 
 
-def _trace(index: Index, text: str, timeout_ms: int) -> str:
+def _trace(index: StoredIndex, text: str, timeout_ms: int) -> str:
     began = time.perf_counter()
     answer = index.attribute(text, limit=SOURCES, timeout_ms=timeout_ms)
     milliseconds = (time.perf_counter() - began) * 1000
     return render.trace(text, answer, _excerpts(index, answer), milliseconds)
 
 
-def _excerpts(index: Index, answer: Attribution) -> dict[str, Excerpt]:
+def _excerpts(index: StoredIndex, answer: Attribution) -> dict[str, Excerpt]:
     found = {}
     for source in answer.sources:
         try:
@@ -71,7 +71,7 @@ def _excerpts(index: Index, answer: Attribution) -> dict[str, Excerpt]:
     return found
 
 
-def _search(index: Index, query: str, language: str | None) -> str:
+def _search(index: StoredIndex, query: str, language: str | None) -> str:
     began = time.perf_counter()
     page = index.search(query, language=language, limit=HITS)
     milliseconds = (time.perf_counter() - began) * 1000

@@ -36,7 +36,12 @@ PortOption = Annotated[
 def serve(
     *,
     index: Annotated[
-        str | None, typer.Option("--index", metavar="LOCATION", help="A folder. Default: WHEREFROM_INDEX, else the index made last.")
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="LOCATION",
+            help="A folder or es+http(s)://HOST:PORT/NAME. Default: WHEREFROM_INDEX, else the index made last.",
+        ),
     ] = None,
     host: HostOption = None,
     port: PortOption = None,
@@ -46,12 +51,9 @@ def serve(
 
     Example: wherefrom serve --index demo.index --port 8080
     """
-    from indexer.location import default_location, kind_of
+    from indexer.location import default_location
 
-    location = index or default_location(os.environ)
-    if kind_of(location) != "folder":
-        raise InputError(f"{location}: this version serves an index in a folder; give the folder on this machine")
-    _serve(location, _settings(host, port), with_page=not no_page)
+    _serve(index or default_location(os.environ), _settings(host, port), with_page=not no_page)
 
 
 @app.command()
@@ -111,10 +113,10 @@ def _settings(host: str | None, port: int | None) -> Settings:
 
 def _serve(location: str, settings: Settings, *, with_page: bool) -> None:
     """Serves until a signal. The port is taken first: whoever has to wait for the rest should not wait for nothing."""
-    from indexer.index import Index
+    from indexer.stored import open_stored
     from ui.serving import listen, run
 
-    with listen(settings) as socket, Index.open(location) as index:
+    with listen(settings) as socket, open_stored(location) as index:
         run(_app(index, settings, with_page=with_page), settings, socket, ready=lambda url: print(url, flush=True))
 
 

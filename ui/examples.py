@@ -18,7 +18,7 @@ from indexer.errors import WherefromError
 from indexer.text.keywords import KEYWORDS
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 _QUERIES = ("parse header", "retry timeout", "format table", "cache key", "encode bytes", "iterate children", "read config", "return value")
 _HITS_A_QUERY = 8
@@ -48,7 +48,7 @@ class _Kind:
     holds: Callable[[Attribution], bool]
 
 
-def examples(index: Index) -> tuple[Example, ...]:
+def examples(index: StoredIndex) -> tuple[Example, ...]:
     """Up to three snippets, of three documents; fewer where the index is too small, or cannot be searched."""
     wanted = list(_KINDS)
     made: list[tuple[_Kind, Example]] = []
@@ -86,7 +86,7 @@ def edited(text: str) -> str:
     return "\n".join(lines)
 
 
-def _fitting(index: Index, document: Document, block: str, wanted: list[_Kind]) -> _Kind | None:
+def _fitting(index: StoredIndex, document: Document, block: str, wanted: list[_Kind]) -> _Kind | None:
     for kind in wanted:
         answer = index.attribute(kind.make(block), limit=3)
         is_first = bool(answer.sources) and answer.sources[0].document_id == document.document_id
@@ -95,7 +95,7 @@ def _fitting(index: Index, document: Document, block: str, wanted: list[_Kind]) 
     return None
 
 
-def _blocks_of(index: Index) -> Iterator[tuple[Document, str]]:
+def _blocks_of(index: StoredIndex) -> Iterator[tuple[Document, str]]:
     seen: set[str] = set()
     for query in _QUERIES:
         for hit in index.search(query, limit=_HITS_A_QUERY).hits:

@@ -1,4 +1,4 @@
-"""Who answers many texts at once? This process, a process a core for a folder's index, or a few requests to a server at a time.
+"""Who answers many texts at once? This process, a process a core for a folder or a cluster, or a few requests to a server at a time.
 
 Processes, since answering holds the interpreter's lock for much of the time: two threads were slower than one when tried.
 
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from indexer.answers import Attribution, Exclusion
 from indexer.errors import BackendUnavailable, InputError, TimedOut
 from indexer.location import kind_of
+from indexer.stored import open_stored
 from search_api.audit.own import our_spans
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 Tag = TypeVar("Tag")
@@ -36,7 +37,7 @@ _opened: Any = None  # a worker process's index, and what it leaves out
 
 
 def answers(
-    index: Index | Client, texts: Iterable[tuple[Tag, str | None]], exclude: tuple[Exclusion, ...], jobs: int
+    index: StoredIndex | Client, texts: Iterable[tuple[Tag, str | None]], exclude: tuple[Exclusion, ...], jobs: int
 ) -> Iterator[tuple[Tag, Answer | None]]:
     """(tag, answer) of each text, in order; None is passed on unasked. Raises what concerns all: BackendUnavailable, IndexCorrupt."""
     waiting = iter(texts)
@@ -54,7 +55,7 @@ def answers(
         yield from _spread(pool, _ask_opened, waiting, jobs)
 
 
-def ask(index: Index | Client, text: str, exclude: tuple[Exclusion, ...]) -> Answer:
+def ask(index: StoredIndex | Client, text: str, exclude: tuple[Exclusion, ...]) -> Answer:
     """The answer about one text, and where our own code is in it, the answer of the index without that; offsets count code points.
 
     Both are needed: what is ours hides whatever it has from elsewhere, and without it a copy of ours looks like a source.
@@ -75,9 +76,7 @@ def _processes(location: str, exclude: tuple[Exclusion, ...], jobs: int) -> Abst
 
 def _open(location: str, exclude: tuple[Exclusion, ...]) -> None:
     global _opened  # noqa: PLW0603 - what a worker process is for
-    from indexer.index import Index  # noqa: PLC0415 - numba, in the workers alone
-
-    _opened = Index.open(location), exclude
+    _opened = open_stored(location), exclude
 
 
 def _ask_opened(text: str) -> Answer:

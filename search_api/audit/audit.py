@@ -30,7 +30,7 @@ from search_api.audit.settings import Settings
 from wherefrom import __version__
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 
@@ -60,12 +60,12 @@ class Outcome:
 class Corpus:
     """Documents and legal texts of an index, each asked for once."""
 
-    def __init__(self, index: Index | Client) -> None:
+    def __init__(self, index: StoredIndex | Client) -> None:
         self.document: Callable[[str], Document] = lru_cache(4096)(index.document)
         self.legal: Callable[[str], Legal] = lru_cache(4096)(index.legal)
 
 
-def run(index: Index | Client, request: Request, progress: Progress | None = None) -> Outcome:
+def run(index: StoredIndex | Client, request: Request, progress: Progress | None = None) -> Outcome:
     """Audits some paths against an index. Raises InputError, BackendUnavailable, IndexCorrupt; a stopped run goes on from its cache."""
     now = request.now or datetime.datetime.now(datetime.UTC)
     settings, corpus, ignored = request.settings, Corpus(index), Ignored()

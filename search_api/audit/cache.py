@@ -98,11 +98,14 @@ class Cache:
 
 
 def key_of(info: IndexInfo, location: str) -> bytes:
-    """What tells an index at one generation from every other: its manifest, with the checksums of its files, where that can be read."""
+    """What tells an index at one generation from every other: its manifest, with the checksums of its files, where that can be read,
+    elsewhere where it is."""
     digest = hashlib.sha256(json.dumps([__version__, _FORMAT, to_json(info)], sort_keys=True).encode())
     if kind_of(location) == "folder":
         with contextlib.suppress(OSError):
             digest.update((Path(location) / "manifest.json").read_bytes())
+    else:
+        digest.update(location.encode())
     return digest.digest()
 
 

@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer.errors import InputError, UnusableIndex, WherefromError
 
 if TYPE_CHECKING:
-    from indexer.index import Index
     from search_api.audit.audit import Outcome, Request
     from search_api.audit.scan import Progress
     from search_api.audit.settings import Settings
-    from search_api.client import Client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -145,13 +143,12 @@ def _settings(file: Path | None, use: str | None, project_license: str | None) -
 
 def _run(index: str | None, request: Request) -> Outcome:
     import wherefrom
-    from indexer.location import default_location, refuse_cluster
+    from indexer.location import default_location
     from search_api.audit.audit import run
 
     done = 0
     try:
-        where = refuse_cluster(index or default_location(os.environ), "an audit")
-        with cast("Index | Client", wherefrom.open(where)) as opened, _progress() as progress:
+        with wherefrom.open(index or default_location(os.environ)) as opened, _progress() as progress:
             try:
                 return run(opened, request, progress)
             finally:

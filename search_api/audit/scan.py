@@ -24,7 +24,7 @@ from search_api.audit.own import OurSpan, our_spans
 from search_api.audit.settings import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
     from search_api.client import Client
 
 _OPTIONS = f"limit={LIMIT}"
@@ -86,7 +86,7 @@ class Progress:
 
 
 def scan(
-    index: Index | Client,
+    index: StoredIndex | Client,
     entries: Iterable[Entry | Skipped],
     cache: Cache,
     *,
@@ -96,15 +96,16 @@ def scan(
     progress: Progress | None = None,
 ) -> Iterator[Scanned]:
     """Every entry with its answer, in order. Raises what ends the whole scan; what was answered until then is in the cache."""
-    told = progress or Progress()
+    told, asked = progress or Progress(), index.info
     for read, answer in answers(index, _unanswered(entries, cache, exclude, max_file_bytes), exclude, jobs):
         told.done(read.answer is not None)
         if answer is None:
             yield read
         elif isinstance(answer, tuple):
             found, without_ours = answer
-            cache.put(read.text, _OPTIONS, found)
-            if without_ours is not None:
+            if found.index == asked:  # not that of a generation which came meanwhile
+                cache.put(read.text, _OPTIONS, found)
+            if without_ours is not None and without_ours.index == asked:
                 cache.put(read.text, f"{_OPTIONS} {exclude}", without_ours)
             yield _answered(read, found, without_ours, exclude)
         else:

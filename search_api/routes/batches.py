@@ -23,7 +23,7 @@ from search_api.routes.v1 import attribution_of, membership_of
 from search_api.workers import Workers
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 router = APIRouter(route_class=GuardedRoute, tags=["questions"])
 _LINES_A_PART = 32  # of membership, which takes microseconds; a thread's turn costs as much
@@ -74,7 +74,7 @@ async def attribution_batch(request: Request, engine: Engine) -> BatchResponse:
 
 
 async def _answer(
-    request: Request, engine: Workers, kind: type[Line], ask: Callable[[Index, Line], Any], lines_a_part: int
+    request: Request, engine: Workers, kind: type[Line], ask: Callable[[StoredIndex, Line], Any], lines_a_part: int
 ) -> BatchResponse:
     check_accept(request.headers.get("accept", "*/*"), MEDIA_TYPE)
     check_body_type(request, BODY_TYPES)

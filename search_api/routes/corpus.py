@@ -20,7 +20,7 @@ from search_api.routes.engine import NOT_MODIFIED, QUERY_PROBLEMS, Engine, probl
 from search_api.sending import Answer, send
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 router = APIRouter(route_class=GuardedRoute, default_response_class=Answer, tags=["corpus"])
 DocumentId = Annotated[str, Path(description="Id of a document, as answers give it.", examples=["0f1e2d3c4b5a69788796a5b4"])]
@@ -38,7 +38,7 @@ async def document(document_id: DocumentId, request: Request, engine: Engine) ->
 async def repositories(query: Annotated[RepositoriesQuery, Query()], request: Request, engine: Engine) -> Response:
     """Which repositories the corpus holds, of one owner or of all, in alphabetical order."""
 
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         _check_version(index, query.version)
         return send(to_json(index.repositories(owner=query.owner, limit=query.limit, cursor=query.cursor)), request, tagged=True)
 
@@ -49,7 +49,7 @@ async def repositories(query: Annotated[RepositoriesQuery, Query()], request: Re
 async def files(query: Annotated[FilesQuery, Query()], request: Request, engine: Engine) -> Response:
     """Which files of a repository the corpus holds; none for a repository that it does not know."""
 
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         _check_version(index, query.version)
         return send(to_json(index.files(query.repository, limit=query.limit, cursor=query.cursor)), request, tagged=True)
 
@@ -60,14 +60,14 @@ async def files(query: Annotated[FilesQuery, Query()], request: Request, engine:
 async def legal(query: Annotated[LegalQuery, Query()], request: Request, engine: Engine) -> Response:
     """Licence texts, notices and copyright lines of a repository; none for a repository that the corpus does not know."""
 
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         _check_version(index, query.version)
         return send(to_json(index.legal(query.repository)), request, tagged=True)
 
     return await engine.ask(ask)
 
 
-def _check_version(index: Index, version: str | None) -> None:
+def _check_version(index: StoredIndex, version: str | None) -> None:
     if version not in (None, index.info.version):
         raise Problem(VERSION_NOT_FOUND, f"this server holds version {index.info.version} of {index.info.name}")
 

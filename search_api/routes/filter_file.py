@@ -30,7 +30,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
         200: {"description": "The file", **_BYTES},
         206: {"description": "The bytes that Range names", **_BYTES},
         **NOT_MODIFIED,
-        **problems(400, 401, 406, 413, 416, 429, 503, 504),
+        **problems(400, 401, 404, 406, 413, 416, 429, 503, 504),
     },
 )
 async def filter_file(request: Request, engine: Engine) -> Response:

@@ -18,7 +18,7 @@ from search_api.routes.engine import Engine, problems
 from search_api.sending import compressed
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 router = APIRouter(route_class=ApiRoute, default_response_class=HTMLResponse, tags=["pages"])
 _HTML: dict[int | str, dict[str, Any]] = {200: {"description": "A page", "content": {"text/html": {"example": "<!doctype html>"}}}}
@@ -28,7 +28,7 @@ _HTML: dict[int | str, dict[str, Any]] = {200: {"description": "A page", "conten
 async def document_page(document_id: DocumentId, request: Request, engine: Engine) -> Response:
     """One file of the corpus as a page: numbered lines, `#L10-L20` highlighted, provenance, licence, links."""
 
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         return compressed(HTMLResponse(render.document_page(index.document(document_id)), headers=render.HEADERS), request)
 
     return await engine.ask(ask)

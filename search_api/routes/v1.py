@@ -21,7 +21,7 @@ from search_api.sending import Answer, send
 from search_api.workers import Workers
 
 if TYPE_CHECKING:
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 router = APIRouter(route_class=GuardedRoute, default_response_class=Answer, tags=["questions"])
 
@@ -38,12 +38,12 @@ async def attribution(question: AttributionQuestion, request: Request, engine: E
     return await engine.ask(lambda index: send(to_json(attribution_of(index, question, engine.timeout_ms)), request))
 
 
-def membership_of(index: Index, question: MembershipQuestion) -> Membership:
+def membership_of(index: StoredIndex, question: MembershipQuestion) -> Membership:
     """What the index answers."""
     return index.membership(question.text, offset_unit=question.offset_unit, min_tokens=question.min_tokens)
 
 
-def attribution_of(index: Index, question: AttributionQuestion, most_ms: int) -> Attribution:
+def attribution_of(index: StoredIndex, question: AttributionQuestion, most_ms: int) -> Attribution:
     """What the index answers within the server's time limit and the question's own."""
     return index.attribute(
         question.text,
@@ -66,7 +66,7 @@ async def fingerprints(question: FingerprintsQuestion, request: Request, engine:
     indexer/bloom/FORMAT.md. Send those alone that the filter may contain.
     """
 
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         if question.spec not in (None, index.info.spec):
             raise InputError(f"spec: fingerprints of another spec than this index's, which is {index.info.spec}")
         return send(to_json(index.candidates(question.fingerprints, limit=question.limit)), request)
@@ -87,7 +87,7 @@ async def search_by_body(question: SearchQuestion, request: Request, engine: Eng
 
 
 async def _search(question: SearchQuestion, request: Request, engine: Workers) -> Response:
-    def ask(index: Index) -> Response:
+    def ask(index: StoredIndex) -> Response:
         page = index.search(
             question.q,
             language=question.language,

@@ -78,7 +78,7 @@ class Waiting:
 
     def __init__(self, index: Index) -> None:
         self.location, self.info = index.location, index.info
-        self.membership, self.refresh, self.has_tombstones = index.membership, index.refresh, False
+        self.membership, self.refresh, self.is_instant = index.membership, index.refresh, True
         self._index = index
         self.begun, self.gate = threading.Semaphore(0), threading.Event()
 

@@ -15,20 +15,37 @@ import numpy as np
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
-from indexer.answers import Attribution, Document, Exclusion, IndexInfo, Membership, OffsetUnit, SearchPage, SpanKind, Use, Verification
+from indexer.answers import (
+    Attribution,
+    Candidates,
+    Document,
+    Exclusion,
+    FilePage,
+    IndexInfo,
+    Membership,
+    OffsetUnit,
+    RepositoryPage,
+    SearchPage,
+    SpanKind,
+    Use,
+    Verification,
+)
 from indexer.attribution.query import as_utf8
 from indexer.bloom import asking
 from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexTooNew, SpecMismatch
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints
 from indexer.index import ask_of, least_tokens, without_nothing
+from indexer.licences.legal import Legal
 from indexer.query import pasted
 from indexer.query.tree import FieldName
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
 from indexer.stores.elastic.cluster import connect, errors_of
+from indexer.stores.elastic.files import candidates, file_page
 from indexer.stores.elastic.mapping import FORMAT_VERSION, META, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
+from indexer.stores.elastic.repositories import legal, repository_page
 from indexer.stores.elastic.search import search_page
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.verify import verify
@@ -66,6 +83,11 @@ class ClusterIndex:
     def refresh(self) -> None:
         """Follows a new generation, if there is one."""
         self._generation = _current(self._place, self._client)
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether membership takes microseconds: a cluster has to be asked."""
+        return False
 
     @property
     def info(self) -> IndexInfo:
@@ -148,6 +170,26 @@ class ClusterIndex:
         filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
         return search_page(self._generation, query, filters, limit, cursor)
 
+    def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
+        """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError, BackendUnavailable."""
+        return repository_page(self._generation, owner, limit, cursor)
+
+    def legal(self, repository: str) -> Legal:
+        """The licence texts, notices and copyright lines stored of a repository; empty where there are none. Raises BackendUnavailable."""
+        return legal(self._generation, repository)
+
+    def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
+        """The files of one repository (case does not matter), without contents. Raises InputError, BackendUnavailable."""
+        return file_page(self._generation, repository, limit, cursor)
+
+    def candidates(self, fingerprints: Sequence[int], *, limit: int = 20) -> Candidates:
+        """Files that hold some fingerprints of the exact channel; for whoever keeps the text and verifies it. Raises InputError."""
+        return candidates(self._generation, fingerprints, limit)
+
+    def check(self) -> None:
+        """Asks every shard, for nothing. Raises UnusableIndex, BackendUnavailable where questions would not be answered."""
+        self._generation.search([{"size": 0, "query": {"match_none": {}}}])
+
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Reads every document and compares its text with its checksum; `progress(bytes)`. The cluster checks its own files."""
         return verify(self._generation, progress)
@@ -172,6 +214,8 @@ def _current(place: Place, client: Elasticsearch) -> Generation:
     problem = f"{place.location}: index {index}"
     if not isinstance(meta.get("format"), int) or not meta.get("complete"):
         raise IndexCorrupt(f"{problem} was not made by wherefrom, or its description is gone; rebuild it with wherefrom index")
+    if meta["format"] < FORMAT_VERSION:
+        raise SpecMismatch(f"{problem}: format {meta['format']}, this reader takes {FORMAT_VERSION}; rebuild it with wherefrom index")
     if meta["format"] > FORMAT_VERSION:
         raise IndexTooNew(f"{problem}: format {meta['format']}, this reader takes {FORMAT_VERSION}; upgrade wherefrom")
     if meta["spec"] != SPEC.name:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import CONTEXT_BITS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no repositories
 META = "wherefrom"
 FACETS = {"language": "facet_language", "license": "facet_license", "owner": "facet_owner"}
 RIGHT, LEFT, ANY = 0, 1, 2  # On disk: what the context of a term of `sides` is of; ANY: the document has more places than are kept
@@ -99,6 +99,11 @@ def _side(values: NDArray[np.uint64], side: int, contexts: NDArray[np.uint64]) -
     """Hashes of 36 bits: two that are equal by chance make a candidate too many, which verification drops."""
     mixed = (values << np.uint64(10) | np.uint64(side << 8) | contexts) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(28)
+
+
+def signed(key: int) -> int:
+    """A hash of 64 bits as the cluster's numbers, which have a sign."""
+    return key - (1 << 64) if key >> 63 else key
 
 
 def new_meta(name: str, version: str, date: str, generation: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from indexer.answers import Exclusion, IndexInfo
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
 from indexer.stores.elastic.cluster import errors_of, search_many
-from indexer.stores.elastic.mapping import agreeing_sides, terms_of
+from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
@@ -93,8 +93,7 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
 
     for name, value in (("owner_key", exclusion.owner), ("repository_key", exclusion.repository)):
         if value is not None:
-            key = name_hash(value)
-            yield {"term": {name: key - (1 << 64) if key >> 63 else key}}
+            yield {"term": {name: signed(name_hash(value))}}
     if exclusion.content_id is not None:
         yield {"term": {"content_id": exclusion.content_id}}
     if exclusion.path is not None:

@@ -12,32 +12,30 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import streaming_bulk
 from numpy.typing import NDArray
 
 from indexer.build import BuildReport
 from indexer.corpus import conform
-from indexer.errors import BackendUnavailable, InputError
+from indexer.errors import InputError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.segment.prepare import name_hash, rows_of, text_of
+from indexer.stores.elastic import repositories as repositories_beside
+from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, new_meta, sides_of
-from indexer.stores.elastic.settings import place_of
+from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, new_meta, sides_of, signed
+from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.local.fulltext import path_words
 from indexer.text.tokens import rename, tokenize
 from indexer.text.words import analyze, lower
 
 BATCH_ROWS = 256
-_BULK_BYTES = 8 << 20
-_RETRIES, _FIRST_PAUSE, _LONGEST_PAUSE = 10, 1, 60  # seconds between tries of what a busy cluster put off
-_MOST_NAMED = 10  # rejected documents in a message
 _SECONDS = 600  # for merging
 _WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
 _MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
@@ -53,13 +51,14 @@ class _Counts:
     text_bytes: int = 0
     tokens: int = 0
     fingerprints: int = 0
-    repositories: set[int] = field(default_factory=set)
+    repositories: int = 0
 
 
 def build_cluster_index(
     location: str,
     batches: Iterable[pa.RecordBatch],
     *,
+    repositories: Iterable[pa.RecordBatch] = (),
     name: str,
     version: str,
     date: str,
@@ -67,7 +66,8 @@ def build_cluster_index(
 ) -> BuildReport:
     """Builds an index of all `batches` at es+http(s)://HOST:PORT/NAME; one that stands there answers until the new one replaces it.
 
-    `progress(documents, bytes, stage)`. Raises InputError, BackendUnavailable, OutOfSpace. What of a document is refused names it.
+    `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError, BackendUnavailable, OutOfSpace; what
+    the cluster refuses is named.
     """
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
@@ -76,7 +76,7 @@ def build_cluster_index(
         standing = _generations(client, place.name)
         live = _behind(client, place.name)
         for leftover in standing.keys() - live:
-            client.indices.delete(index=leftover)
+            _delete(client, leftover)
         generation = max(standing.values(), default=0) + 1
         index = f"{place.name}-g{generation:06d}"
         meta = new_meta(name, version, date, generation)
@@ -84,9 +84,9 @@ def build_cluster_index(
         counts = _Counts()
         try:
             _load(client, index, place.location, _documents(batches, counts), counts, progress)
-            size = _complete(client, index, place.replicas, meta, counts)
+            size = _complete(client, place, index, meta, counts, repositories)
         except BaseException:
-            client.options(ignore_status=404).indices.delete(index=index)
+            _delete(client, index)
             raise
         moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
         client.indices.update_aliases(actions=[*moves, {"add": {"index": index, "alias": place.name}}])
@@ -96,6 +96,11 @@ def build_cluster_index(
 def _check_free(client: Elasticsearch, name: str, location: str) -> None:
     if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
         raise InputError(f"{location}: an index of another program has this name; choose another one")
+
+
+def _delete(client: Elasticsearch, index: str) -> None:
+    client.options(ignore_status=404).indices.delete(index=index)
+    client.options(ignore_status=404).indices.delete(index=repositories_beside.beside(index))
 
 
 def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
@@ -113,45 +118,40 @@ def _behind(client: Elasticsearch, name: str) -> set[str]:
 def _load(
     client: Elasticsearch, index: str, location: str, documents: Iterable[dict[str, Any]], counts: _Counts, progress: Progress | None
 ) -> None:
-    """Sends documents as fast as the cluster takes them; one it has already is left out."""
-    patient = client.options(request_timeout=4 * 30)
-    results = streaming_bulk(
-        patient, documents, index=index, raise_on_error=False, max_chunk_bytes=_BULK_BYTES,
-        max_retries=_RETRIES, initial_backoff=_FIRST_PAUSE, max_backoff=_LONGEST_PAUSE,
-    )  # fmt: skip
-    refused, n_refused = [], 0
-    for done, (is_good, result) in enumerate(results, 1):
-        outcome = result["create"]
-        if not is_good and outcome.get("status") != 409:  # 409: this id was there already
-            n_refused += 1
-            refused += [f"{outcome.get('_id')} ({_reason(outcome)})"] if n_refused <= _MOST_NAMED else []
-        if done == BATCH_ROWS:
+    """Sends documents; one that the index has already is left out."""
+
+    def done(sent: int) -> None:
+        if sent == BATCH_ROWS:
             client.indices.refresh(index=index)  # what is left out of _source goes when segments are merged: there have to be two
-        if progress and done % BATCH_ROWS == 0:
-            progress(done, counts.text_bytes, "loading")
-    if n_refused:
-        raise BackendUnavailable(f"{location}: the cluster refused {n_refused} documents: {', '.join(refused)}; the index stays as it was")
+        if progress and sent % BATCH_ROWS == 0:
+            progress(sent, counts.text_bytes, "loading")
+
+    load(client, index, location, documents, done)
 
 
-def _reason(outcome: dict[str, Any]) -> str:
-    error = outcome.get("error", {})
-    return str(error.get("type")) if isinstance(error, dict) else str(error)
-
-
-def _complete(client: Elasticsearch, index: str, replicas: int, meta: dict[str, Any], counts: _Counts) -> int:
-    """Merges, counts and describes a loaded index; returns its size in bytes."""
+def _complete(
+    client: Elasticsearch,
+    place: Place,
+    index: str,
+    meta: dict[str, Any],
+    counts: _Counts,
+    repositories: Iterable[pa.RecordBatch],
+) -> int:
+    """Adds the repositories, merges, counts and describes a loaded index; returns its size in bytes."""
     slow = client.options(request_timeout=_SECONDS)
     slow.indices.refresh(index=index)
+    files = repositories_beside.files_of_each(client, place, index)
+    counts.documents, counts.repositories = sum(files.values()), len(files)
+    repositories_beside.write(client, place, index, repositories, files)
     slow.indices.flush(index=index)
     if counts.text_bytes >= _WORTH_WAITING:
         _await_leases(client, index)
         slow.indices.flush(index=index, force=True)
     slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
-    counts.documents = client.count(index=index)["count"]
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
-    done = meta | numbers | {"repositories": len(counts.repositories), "complete": True}
+    done = meta | numbers | {"repositories": counts.repositories, "complete": True}
     client.indices.put_mapping(index=index, meta={"wherefrom": done})
-    client.indices.put_settings(index=index, settings={"number_of_replicas": replicas, "refresh_interval": None})
+    client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)
     return int(client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"])
 
@@ -189,15 +189,14 @@ def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]
     made = []
     for i, (row, (words, parts)) in enumerate(zip(rows, streams, strict=True)):
         keys, shapes = _of(exact, i), _of(renamed, i)
-        counts.repositories.add(name_hash(row["repository"]))
         made.append(
             {
                 "_op_type": "create",
                 "_id": row["document_id"],
                 "document_id": row["document_id"],
                 "content_id": row["content_id"],
-                "repository_key": _signed(name_hash(row["repository"])),
-                "owner_key": _signed(name_hash(row["owner"])),
+                "repository_key": signed(name_hash(row["repository"])),
+                "owner_key": signed(name_hash(row["owner"])),
                 "exact": joined_terms(np.unique(keys >> np.uint64(16))),
                 "renamed": joined_terms(np.unique(shapes >> np.uint64(16))),
                 "sides": sides_of(keys),
@@ -229,8 +228,3 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
     }
     lowered = {name: [lower(value) for value in values] for name, values in given.items()}
     return lowered | {facet: given[name] for name, facet in FACETS.items()}
-
-
-def _signed(key: int) -> int:
-    """64 bits as the cluster's signed numbers."""
-    return key - (1 << 64) if key >> 63 else key

@@ -6,7 +6,8 @@ Not here: full-text hits and repositories (`indexer.stores.local.search`), attri
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,11 @@ def _docs_of(segment: Segment, repository: str) -> list[int]:
 
 def file_of(segment: Segment, doc: int) -> File:
     """What a list says of a document."""
-    row = segment.row(doc)
+    return file_of_row(segment.row(doc))
+
+
+def file_of_row(row: Mapping[str, Any]) -> File:
+    """The same by the document's row."""
     return File(
         document_id=row["document_id"],
         content_id=row["content_id"],
@@ -68,8 +73,7 @@ def candidates(snapshot: Snapshot, fingerprints: Sequence[int], limit: int) -> C
 
     A file is taken for what it adds to those before it, then by all that it holds.
     """
-    if limit < 1 or any(not 0 <= value < 1 << 48 for value in fingerprints):
-        raise InputError(f"limit is {limit}, wanted at least 1; fingerprints are numbers of 48 bits")
+    check_candidates(fingerprints, limit)
     values, first = np.unique(np.array(fingerprints, np.uint64), return_inverse=True)
     counts, holders, cut = np.zeros(len(values), np.int64), [], False
     for s, segment in enumerate(snapshot.segments):
@@ -78,7 +82,7 @@ def candidates(snapshot: Snapshot, fingerprints: Sequence[int], limit: int) -> C
         cut |= bool((np.bincount(found.queries, minlength=len(values)) < found.counts).any())
         holders += _holders(s, segment, found.queries, found.positions)
     weights = np.log2(1 + snapshot.manifest.info.documents / np.maximum(counts, 1))
-    taken, is_open = _cover(holders, weights, limit)
+    taken, is_open = cover(holders, weights, limit)
     reasons = [reason for reason, reached in (("limit", is_open), ("postings", cut)) if reached]
     asked = [np.flatnonzero(np.isin(first, prints)).tolist() for _, _, prints in taken]
     return Candidates(
@@ -87,6 +91,12 @@ def candidates(snapshot: Snapshot, fingerprints: Sequence[int], limit: int) -> C
         Partial(tuple(reasons)) if reasons else None,
         snapshot.manifest.info,
     )
+
+
+def check_candidates(fingerprints: Sequence[int], limit: int) -> None:
+    """Raises InputError for a question that no store takes."""
+    if limit < 1 or any(not 0 <= value < 1 << 48 for value in fingerprints):
+        raise InputError(f"limit is {limit}, wanted at least 1; fingerprints are numbers of 48 bits")
 
 
 _Holder = tuple[int, int, NDArray[np.int64]]  # segment, document, which fingerprints
@@ -100,7 +110,7 @@ def _holders(s: int, segment: Segment, queries: NDArray[np.int64], positions: ND
     return [(s, doc, np.unique(part)) for doc, part in zip(docs[starts].tolist(), parts, strict=True)]
 
 
-def _cover(holders: list[_Holder], weights: NDArray[np.float64], limit: int) -> tuple[list[_Holder], bool]:
+def cover(holders: list[_Holder], weights: NDArray[np.float64], limit: int) -> tuple[list[_Holder], bool]:
     """At most `limit` holders, those that add most first, and whether a fingerprint that somebody holds is in none of them.
 
     What a holder adds only shrinks while others are taken, so one whose gain is still above the next one's old gain is the best.

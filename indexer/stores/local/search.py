@@ -6,7 +6,7 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pyarrow.compute as pc
 
@@ -20,9 +20,11 @@ from indexer.stores.local.fulltext import FACETS, MAX_TOTAL, TextHits
 from indexer.stores.local.repositories import live_table
 from indexer.stores.local.snapshot import Snapshot
 
+Place = TypeVar("Place", int, str)  # where a page begins: so many before it, or behind this name
+
 MOST_HITS = 100  # of one page
 MOST_READ = 500  # documents whose text is read for a page of literals
-_REPOSITORY_COLUMNS = ["repository", "owner", "commit", "licenses", "license_expression", "license_type", "project_url", "files"]
+REPOSITORY_COLUMNS = ["repository", "owner", "commit", "licenses", "license_expression", "license_type", "project_url", "files"]
 
 
 def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | None], limit: int, cursor: str | None) -> SearchPage:
@@ -104,7 +106,7 @@ def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: s
     """Repositories in alphabetical order; `owner` matches regardless of case."""
     if limit < 1:
         raise InputError(f"limit is {limit}; it takes 1 or more")
-    table = live_table(snapshot.tables, snapshot.removed_repositories(), _REPOSITORY_COLUMNS)
+    table = live_table(snapshot.tables, snapshot.removed_repositories(), REPOSITORY_COLUMNS)
     if owner is not None:
         table = table.filter(pc.equal(pc.utf8_lower(table["owner"]), owner.lower()))
     table = table.sort_by("repository")
@@ -120,23 +122,28 @@ def repository_page(snapshot: Snapshot, owner: str | None, limit: int, cursor: s
     )
 
 
-def cursor_at(offset: int, info: IndexInfo, question: str) -> str:
+def cursor_at(place: int | str, info: IndexInfo, question: str) -> str:
     """What asks for the page of a question that begins there."""
-    value = json.dumps([offset, info.generation, question])
+    value = json.dumps([place, info.generation, question])
     return base64.urlsafe_b64encode(value.encode()).decode()
 
 
 def offset_of(cursor: str | None, info: IndexInfo, question: str) -> int:
     """Where a page begins. Raises InputError for a cursor of another question or generation."""
+    return place_of_cursor(cursor, int, info, question) or 0
+
+
+def place_of_cursor(cursor: str | None, kind: type[Place], info: IndexInfo, question: str) -> Place | None:
+    """The place that a cursor was given for, None without one. Raises InputError for a cursor of another question or generation."""
     if cursor is None:
-        return 0
+        return None
     try:
-        offset, generation, asked = json.loads(base64.urlsafe_b64decode(cursor))
-        valid = isinstance(offset, int) and 0 <= offset < 1 << 40 and asked == question
+        place, generation, asked = json.loads(base64.urlsafe_b64decode(cursor))
+        valid = type(place) is kind and asked == question and not (isinstance(place, int) and not 0 <= place < 1 << 40)
     except (ValueError, TypeError, RecursionError):
-        valid, generation = False, None
+        place, valid, generation = None, False, None
     if not valid:
         raise InputError("this cursor is not one of this question's; leave it out to begin at the first page")
     if generation != info.generation:
         raise InputError("the index has changed since this cursor was given; leave it out to begin at the first page")
-    return int(offset)
+    return cast(Place, place)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import wherefrom
 from indexer.answers import Attribution, Exclusion
-from indexer.corpus import conform, content_id, document_id
+from indexer.corpus import REPOSITORIES_SCHEMA, conform, content_id, document_id
 from indexer.errors import DocumentNotFound, InputError
+from indexer.fingerprint.spec import SPEC
+from indexer.fingerprint.winnow import fingerprint_exact
 from indexer.index import Index
+from indexer.licences.legal import Legal
 from indexer.query.match import matches_literals
 from indexer.query.parse import parse
+from indexer.text.tokens import tokenize
 from tests.conftest import SmallIndex
 
 QUERIES = (
@@ -34,12 +40,13 @@ def folder(small_index: SmallIndex) -> Iterator[Index]:
 
 
 @pytest.fixture(scope="module")
-def cluster(elasticsearch: str, small_corpus: list[dict[str, Any]]) -> Iterator[Any]:
+def cluster(elasticsearch: str, small_corpus: list[dict[str, Any]], small_repositories: list[dict[str, Any]]) -> Iterator[Any]:
     from indexer.stores.elastic.writer import build_cluster_index
 
     location = f"es+{elasticsearch}/conformance"
     batches = [conform(batch) for batch in pa.Table.from_pylist(small_corpus).to_batches(max_chunksize=64)]
-    build_cluster_index(location, batches, name="small", version="1", date="2024-06-07")
+    table = pa.RecordBatch.from_pylist(small_repositories, REPOSITORIES_SCHEMA)
+    build_cluster_index(location, batches, repositories=[table], name="small", version="1", date="2024-06-07")
     with wherefrom.open(location) as index:
         yield index
 
@@ -170,3 +177,47 @@ def test_both_stores_search_alike(folder: Index, cluster: Any, query: str) -> No
     assert snippets == {hit.document_id: hit.snippets for hit in other.hits}
     assert {name: set(counts) for name, counts in one.facets.items()} == {name: set(counts) for name, counts in other.facets.items()}
     assert [hit.document_id for hit in one.hits][:3] == [hit.document_id for hit in other.hits][:3]
+
+
+def test_repositories_and_their_files_are_listed_page_by_page(index: Any, small_corpus: list[dict[str, Any]]) -> None:
+    expected = Counter(row["repository"] for row in small_corpus)
+    for owner in (None, "PyPI"):
+        listed, cursor = [], None
+        while cursor or not listed:
+            page = index.repositories(owner=owner, limit=3, cursor=cursor)
+            listed += [(each.repository, each.files) for each in page.repositories]
+            cursor = page.cursor
+        assert listed == sorted(expected.items()) and page.total == len(expected)
+    assert index.repositories(owner="nobody").repositories == ()
+    paths, cursor = [], None
+    while cursor or not paths:
+        files = index.files("PyPI/h11", limit=4, cursor=cursor)
+        paths += [file.path for file in files.files]
+        cursor = files.cursor
+    assert paths == [row["path"] for row in small_corpus if row["repository"] == "pypi/h11"] and files.total == len(paths)
+    with pytest.raises(InputError, match="not one of this question"):
+        index.files("pypi/h11", cursor=index.repositories(limit=1).cursor)
+
+
+def test_legal_texts_come_back_as_they_were(index: Any) -> None:
+    texts = index.legal("PyPI/H11")
+    assert [(text.path, text.text) for text in texts.license_texts] == [("LICENSE", "Do with pypi/h11 as you like.\n")]
+    assert texts.copyright_lines == ("Copyright A. Holder",) and index.legal("no/such") == Legal()
+
+
+def test_both_stores_list_alike(folder: Index, cluster: Any) -> None:
+    one, other = cluster.repositories(), folder.repositories()
+    assert (one.repositories, one.total, one.cursor) == (other.repositories, other.total, other.cursor)
+    assert cluster.files("pypi/click").files == folder.files("pypi/click").files
+
+
+def test_who_holds_some_fingerprints_is_told_alike(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
+    for row, text in _snippets(small_corpus, 6, 60, seed=6):
+        data = np.frombuffer(text.encode(), np.uint8)
+        prints = fingerprint_exact(tokenize(data, np.array([0, len(data)])), SPEC.exact, capped=True).values.tolist()
+        one, other = cluster.candidates(prints), folder.candidates(prints)
+        assert [count > 0 for count in one.counts] == [count > 0 for count in other.counts] and one.partial == other.partial
+        for answer in (one, other):
+            assert any((each.file.repository, each.file.path) == (row["repository"], row["path"]) for each in answer.candidates)
+        held = {position for each in one.candidates for position in each.fingerprints}
+        assert one.partial or held == {position for position, count in enumerate(one.counts) if count}

@@ -1,0 +1,192 @@
+"""A server over a cluster: every route answers as over a folder, a new generation is followed, and a cluster that is away is waited for."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+from fastapi import FastAPI
+
+from indexer.corpus import REPOSITORIES_SCHEMA, conform
+from search_api.app import create_app
+from search_api.settings import Settings
+
+OURS = ("index", "generation", "cursor", "false_positive_rate")  # what each store has of its own
+
+
+class Road:
+    """The way from a port of this test's own to the cluster; it can be closed and opened again."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._ends: list[socket.socket] = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._door.getsockname()[1]
+        self.is_open = False
+
+    def open(self) -> None:
+        """Lets requests through from now on."""
+        if self._door.fileno() < 0:
+            self._door = socket.create_server(("127.0.0.1", self.port))
+        self.is_open = True
+        threading.Thread(target=self._let_in, args=(self._door,), daemon=True).start()
+
+    def close(self) -> None:
+        """Ends every connection; none is taken until it is opened again."""
+        self.is_open = False
+        for end in (self._door, *self._ends):
+            with closing(end):
+                if end is not self._door or end.fileno() >= 0:
+                    try:
+                        end.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        continue
+        self._ends.clear()
+
+    def _let_in(self, door: socket.socket) -> None:
+        while self.is_open:
+            try:
+                near, _ = door.accept()
+                far = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._ends += [near, far]
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        except OSError:
+            pass
+        finally:
+            source.close()
+            target.close()
+
+
+@pytest.fixture(scope="module")
+def road(elasticsearch: str) -> Iterator[Road]:
+    url = httpx.URL(elasticsearch)
+    made = Road((url.host, url.port or 80))
+    made.open()
+    yield made
+    made.close()
+
+
+def _build(location: str, rows: list[dict[str, object]], version: str) -> None:
+    from indexer.stores.elastic.writer import build_cluster_index
+
+    described = {name: next(row for row in rows if row["repository"] == name) for name in dict.fromkeys(row["repository"] for row in rows)}
+    texts = {"license_texts": [{"path": "LICENSE.txt", "text": "Redistribution and use in source and binary forms\n"}]}
+    table = [{name: (row | texts).get(name) for name in REPOSITORIES_SCHEMA.names} for row in described.values()]
+    build_cluster_index(
+        location,
+        [conform(pa.RecordBatch.from_pylist(rows))],
+        repositories=[pa.RecordBatch.from_pylist(table, REPOSITORIES_SCHEMA)],
+        name="packages",
+        version=version,
+        date="2026-11-01",
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster_location(elasticsearch: str, road: Road, rows: list[dict[str, object]]) -> str:
+    """Of the same rows as the folder's index, reached by the road."""
+    _build(f"es+{elasticsearch}/served", rows, "1.0")
+    return f"es+http://127.0.0.1:{road.port}/served"
+
+
+@pytest.fixture(scope="module")
+def over_cluster(cluster_location: str, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[httpx.Client]:
+    with serve(create_app(cluster_location, Settings(refresh_seconds=0))) as address, httpx.Client(base_url=address, timeout=60) as http:
+        yield http
+
+
+def _common(value: Any) -> Any:
+    """An answer without what each store has of its own."""
+    if isinstance(value, dict):
+        return {name: _common(each) for name, each in value.items() if name not in OURS}
+    return [_common(each) for each in value] if isinstance(value, list) else value
+
+
+def test_every_route_answers_as_over_a_folder(http: httpx.Client, over_cluster: httpx.Client, function_text: str, corpus: Any) -> None:
+    document = corpus.document_id("pypi/rich", "rich/text.py")
+    for path in (
+        "/v1/index", f"/v1/documents/{document}", f"/documents/{document}", f"/v1/documents/{'0' * 24}", "/v1/repositories",
+        "/v1/repositories?owner=EVIL", "/v1/legal?repository=pypi/click", "/v1/files?repository=pypi/click&limit=7",
+        "/v1/files?repository=no/such", "/readyz", "/healthz",
+    ):  # fmt: skip
+        one, other = over_cluster.get(path), http.get(path)
+        assert one.status_code == other.status_code, path
+        assert _common(one.json()) == _common(other.json()) if "json" in other.headers["content-type"] else one.text == other.text, path
+    for path, body in (
+        ("/v1/membership", {"text": function_text}),
+        ("/v1/attribution", {"text": function_text, "offset_unit": "utf-16", "use": "distributed"}),
+        ("/v1/attribution", {"text": function_text, "exclude": [{"repository": "pypi/click"}]}),
+        ("/overlap", {"document": function_text}),
+        ("/v1/attribution", {"text": function_text, "limit": 0}),
+    ):
+        one, other = over_cluster.post(path, json=body), http.post(path, json=body)
+        assert one.status_code == other.status_code, path
+        assert _common(one.json()) == _common(other.json()), path
+    found, expected = (client.get("/v1/search", params={"q": "parse lang:Python"}).json() for client in (over_cluster, http))
+    assert found["total"] == expected["total"] and found["facets"] == expected["facets"]
+
+
+def test_batches_and_fingerprints_are_answered(http: httpx.Client, over_cluster: httpx.Client, function_text: str) -> None:
+    lines = "".join(f'{{"id": {n}, "text": {httpx.Response(200, json=function_text).text}}}\n' for n in range(3)).encode()
+    for path in ("/v1/membership/batch", "/v1/attribution/batch"):
+        answers = [
+            client.post(path, content=lines, headers={"content-type": "application/x-ndjson"}).text for client in (over_cluster, http)
+        ]
+        assert answers[0].count('"found"') == answers[1].count('"found"') == 3 and '"answered":3' in answers[0].replace(" ", "")
+    asked = over_cluster.post("/v1/attribution/fingerprints", json={"fingerprints": [1, 2, 3]})
+    assert asked.status_code == 200 and asked.json()["counts"] == [0, 0, 0]
+
+
+def test_what_a_cluster_does_not_have_is_a_documented_problem(over_cluster: httpx.Client) -> None:
+    refused = over_cluster.get("/v1/filter")
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/filter-not-found")
+    assert over_cluster.get("/problems/filter-not-found").status_code == 200
+
+
+def test_a_cluster_that_is_away_is_503_until_it_is_back(over_cluster: httpx.Client, road: Road, function_text: str) -> None:
+    assert over_cluster.get("/readyz").status_code == 200
+    road.close()
+    assert over_cluster.get("/readyz").status_code == 503 and over_cluster.get("/healthz").status_code == 200
+    for path, body in (("/v1/membership", {"text": function_text}), ("/v1/attribution", {"text": function_text})):
+        away = over_cluster.post(path, json=body)
+        assert (away.status_code, away.json()["type"]) == (503, "/problems/index-unavailable") and "Retry-After" in away.headers
+    assert over_cluster.get("/v1/repositories").status_code == 503
+    road.open()
+    assert over_cluster.get("/readyz").status_code == 200
+    assert over_cluster.post("/v1/membership", json={"text": function_text}).json()["member"]
+
+
+def test_a_server_started_without_its_cluster_answers_once_there_is_one(
+    road: Road, cluster_location: str, serve: Callable[[FastAPI], AbstractContextManager[str]]
+) -> None:
+    road.close()
+    with serve(create_app(cluster_location, Settings())) as address:
+        assert httpx.get(f"{address}/readyz", timeout=60).status_code == 503
+        road.open()
+        assert httpx.get(f"{address}/readyz", timeout=60).status_code == 200
+
+
+def test_a_new_generation_is_followed_without_a_restart(
+    elasticsearch: str, over_cluster: httpx.Client, rows: list[dict[str, object]], function_text: str
+) -> None:
+    before = over_cluster.get("/v1/index").json()
+    _build(f"es+{elasticsearch}/served", [row for row in rows if row["repository"] != "pypi/click"], "2.0")
+    after = over_cluster.get("/v1/index").json()
+    assert after["generation"] == before["generation"] + 1 and after["version"] == "2.0"
+    assert not over_cluster.post("/v1/membership", json={"text": function_text}).json()["member"]
+    assert "pypi/click" not in over_cluster.get("/v1/repositories").text
