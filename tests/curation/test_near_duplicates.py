@@ -178,9 +178,9 @@ def headed(n: int, seed: int) -> list[str]:
 
 
 def test_large_buckets_lose_no_pair_and_stay_below_every_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = headed(400, 7)
+    texts = headed(200, 7)
     expected = components(len(texts), met(texts, near_pairs(texts, 0.7)))
-    assert len(expected) == 400
+    assert len(expected) == 200
     whole = Run(tmp_path / "whole", table_of(texts), rows=99)
     monkeypatch.setattr(joining, "LARGE", 4)
     monkeypatch.setattr(joining, "_PART_RECORDS", 30_000)
@@ -200,6 +200,8 @@ def test_a_large_family_is_joined_without_comparing_every_pair(tmp_path: Path) -
 def test_pieces_that_are_too_large_are_cut_again(mixed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Run(tmp_path / "one", table_of(mixed))
     monkeypatch.setattr(bands, "PIECE_BYTES", 3000)
+    monkeypatch.setattr(joining, "_SLICE_SHINGLES", 2000)
+    monkeypatch.setattr(joining, "_RANGE_SHINGLES", 1000)
     assert Run(tmp_path / "two", table_of(mixed)).lines == first.lines
 
 
