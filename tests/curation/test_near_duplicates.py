@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.near_duplicates import bands, joining
+from curation.near_duplicates import bands, joining, signing_kernels
 from curation.near_duplicates import joining_kernels as kernels
 from curation.near_duplicates.bands import BandRecords
 from curation.near_duplicates.clusters import Earlier, cluster
@@ -111,6 +111,25 @@ def test_shingles_are_those_of_the_definition(texts: list[str], ngram: int, min_
     for i, one in enumerate(found):
         for j, other in enumerate(found):
             assert len(np.intersect1d(one, other)) == len(expected[i] & expected[j])
+
+
+@given(st.lists(CODE, min_size=1, max_size=3))
+@hypothesis.settings(max_examples=20)
+def test_compiled_signing_does_what_its_source_says(texts: list[str]) -> None:
+    data = np.frombuffer("".join(texts).encode(), np.uint8)
+    ends = np.cumsum([0, *(len(text.encode()) for text in texts)])
+    ends.flags.writeable = False  # as Arrow's are: nothing has to be compiled anew
+    results = []
+    for shingle_kernel, sign_kernel in (
+        (signing_kernels.shingle_sets, signing_kernels.sign),
+        (signing_kernels.shingle_sets.py_func, signing_kernels.sign.py_func),
+    ):
+        out, offsets, values = np.zeros(len(data) + 2, np.uint64), np.empty(len(ends), np.int64), np.empty((len(texts), 4), np.uint32)
+        with np.errstate(over="ignore"):
+            n = shingle_kernel(data, ends, 2, 3, out, offsets)
+            sign_kernel(out, offsets, *permutations(replace(SETTINGS, permutations=4, bands=2, rows=2)), values)
+        results.append((out[:n].tolist(), offsets.tolist(), values.tolist()))
+    assert results[0] == results[1]
 
 
 def test_signatures_are_datasketches_own(mixed: list[str]) -> None:
