@@ -3,7 +3,7 @@
 The rule: a permissive licence first, then more stars, more forks, the earliest date, then repository and path in
 alphabetical order. What is unknown comes last. The account of ids and ranks is kept on disk, so memory stays flat.
 
-Not here: near-duplicates, which come with the full pipeline.
+Not here: what is a near-duplicate (`curation.near_duplicates.clusters`, which chooses by the same rule).
 """
 
 from __future__ import annotations
