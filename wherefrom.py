@@ -53,7 +53,7 @@ NAMES = {
     ),
     **dict.fromkeys(
         "WherefromError InputError QueryError UnusableIndex IndexNotFound IndexTooNew IndexCorrupt SpecMismatch IndexLocked"
-        " DocumentNotFound BackendUnavailable OutOfSpace TimedOut".split(),
+        " DocumentNotFound BackendUnavailable OutOfSpace WorkerLost TimedOut".split(),
         "indexer.errors",
     ),
     "Index": "indexer.index",

@@ -22,7 +22,9 @@ from rich.console import Console
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
+    from curation.lineage import Lineage
     from curation.origin import Reading
+    from curation.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -106,25 +108,57 @@ def curate(
     *,
     version: Annotated[str, typer.Option(metavar="V", help="The release's version.")],
     name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
-    licenses: Annotated[Literal["any", "permissive"], typer.Option(help="Which licences files may have.")] = "any",
+    licenses: Annotated[
+        Literal["any", "permissive"] | None, typer.Option(help="Which licences files may have; wins over the settings file, else any.")
+    ] = None,
+    settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with a table of settings for each step.")] = None,
+    previous: Annotated[Path | None, typer.Option(metavar="RELEASE", help="The release that this one follows.")] = None,
+    jobs: Annotated[int | None, typer.Option(metavar="N", help="How many processes work; by default one a core.")] = None,
     force: Force = False,
+    skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Make a release: each content once, with the tables of files and repositories and a manifest."""
+    """Make a release: each content once, sorted, by language, with a manifest. A run that was stopped goes on where it was."""
+    from curation.curate import Described
     from curation.curate import curate as run
+    from curation.origin import Reading
+    from indexer.corpus import Release
 
-    with shown_progress() as (progress, _):
-        manifest = run(
+    described = Described(name or output.resolve().name, version, today(os.environ), Release.open(previous) if previous else None)
+    with shown_progress() as (progress, warn):
+        made = run(
             raws,
             output,
-            name=name or output.resolve().name,
-            version=version,
-            date=today(os.environ),
-            licenses=licenses,
+            described,
+            _settings(settings, licenses),
+            jobs=jobs,
+            reading=Reading(skip_bad, warn),
             force=force,
             progress=progress,
         )
-    _print_manifest(output, manifest, as_json)
+    if as_json:
+        return _print_json({"location": str(output), **made.manifest, "costs": made.lineage.costs()})
+    _print_manifest(output, made.manifest, as_json)
+    print(_lineage_table(made.lineage))
+
+
+def _settings(file: Path | None, licenses: str | None) -> Settings:
+    from curation.settings import read_settings, settings_of
+
+    settings = read_settings(file) if file else settings_of({})
+    return dataclasses.replace(settings, licenses=settings_of({"licenses": {"policy": licenses}}).licenses) if licenses else settings
+
+
+def _lineage_table(lineage: Lineage) -> str:
+    """A line for each step: what went in and out, what it cost, why files were dropped."""
+    lines = [f"{'step':18}{'in':>12}{'out':>12}{'seconds':>10}{'MB/s':>8}{'peak MB':>9}  dropped"]
+    for counts, costs in zip(lineage.counts(), lineage.costs(), strict=True):
+        dropped = ", ".join(f"{count:,} {reason}" for reason, count in counts["dropped"].items())
+        lines.append(
+            f"{counts['step']:18}{counts['rows_in']:12,}{counts['rows_out']:12,}"
+            f"{costs['seconds']:10.1f}{costs['mb_per_second']:8.1f}{costs['peak_mb']:9,}  {dropped}".rstrip()
+        )
+    return "\n".join(lines)
 
 
 @app.command(epilog="Example: wherefrom index release-1 -o demo.index; later: wherefrom index dir:more -o demo.index --add")
@@ -252,12 +286,17 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    begun = time.monotonic()
+    begun = reported = time.monotonic()
+    current = ""
     with Display(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         task = display.add_task("starting", total=None)
 
         def show(documents: int, size: int, stage: str) -> None:
-            rate = size / 1e6 / max(time.monotonic() - begun, 0.001)
+            nonlocal begun, reported, current
+            if stage != current:  # it has lasted since the stage before last said something
+                begun, current = reported, stage
+            reported = time.monotonic()
+            rate = size / 1e6 / max(reported - begun, 0.001)
             done = f": {documents:,} files, {_mb(size)}, {rate:.1f} MB/s" if size else f": {documents:,} files"
             display.update(task, description=stage + done)
 
@@ -275,10 +314,8 @@ def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> No
     if "rows" in counts:
         return print(f"{folder}: {counts['rows']:,} {manifest['kind']}{_skipped(manifest['skipped'])}")
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
-    if folded := counts.get("duplicates_folded"):
-        line += f"; {folded:,} identical copies folded"
-    if left_out := counts.get("left_out_by_license"):
-        line += f"; {left_out:,} left out by licence"
+    for step, dropped in counts.get("dropped", {}).items():
+        line += f"; {dropped:,} dropped by {step.replace('_', ' ')}"
     print(line + _skipped(manifest.get("skipped", {})))
 
 
