@@ -121,20 +121,22 @@ def _released(
     lineage = Lineage()
     for part in _map(run):
         lineage.add(part)
-    layout, settled = settle(
+    settled = settle(
         run.shards,
         [run.place("decisions", shard, ".parquet") for shard in run.shards],
         _repositories(tables),
         run.work,
         int(run.settings.write.part_mb * 1e6),
     )
-    lineage.add(settled)
+    lineage.add(settled.lineage)
+    layout = settled.layout
     if not layout.parts:
         raise InputError(f"no file is left of {lineage.of('read').rows_in} read{_reasons(lineage)}; collect more, or change the settings")
     written = _write(run, layout, lineage)
     release = run.work / RELEASE
     shutil.copyfile(run.work / REPOSITORIES, release / REPOSITORIES)
-    (release / LINEAGE).write_text(json.dumps({"steps": lineage.counts()}, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    report = {"steps": lineage.counts(), "removed": settled.removed}
+    (release / LINEAGE).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
     hashes = dict(sorted((part.name, part.sha256) for part in written))
     hashes |= {name: sha256(release / name) for name in (REPOSITORIES, LINEAGE)}
     sources = [source for folder in folders for source in folder.manifest.get("sources", [])]

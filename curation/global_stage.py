@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.duplicates import Best
+from curation.filter_report import FilterReport
 from curation.layout import Layout, folder_of, layout, read_layout
 from curation.ledger import Ledger
 from curation.lineage import Account, Lineage, lineage_of
-from curation.map_stage import read_decisions
+from curation.map_stage import read_all_decisions
 from curation.release_folder import write_repositories
 from curation.shards import Shard
 from indexer.disk import appear, part_of, write_whole
@@ -32,19 +35,25 @@ _EXACT = "exact_duplicates"
 _VERDICTS_SCHEMA = pa.schema([("row", pa.int64()), ("cluster_id", pa.string())])
 
 
-def settle(
-    shards: Sequence[Shard], decisions: Sequence[Path], described: Iterable[dict[str, Any]], work: Path, part_bytes: int
-) -> tuple[Layout, Lineage]:
-    """Makes the files of the stage unless they are there; returns the layout and what was counted.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The layout, what was counted here, and by step what it removed, with samples."""
 
-    `described` are rows of the input's tables of repositories.
-    """
+    layout: Layout
+    lineage: Lineage
+    removed: dict[str, Any]
+
+
+def settle(shards: Sequence[Shard], decisions: Sequence[Path], described: Iterable[dict[str, Any]], work: Path, part_bytes: int) -> Settled:
+    """Makes the files of the stage unless they are there.  `described` are rows of the input's tables of repositories."""
     if not (work / LAYOUT).is_file():
-        lineage = Lineage()
+        lineage, removed = Lineage(), dict[str, FilterReport]()
         account = lineage.of(_EXACT)
         with account.measured(), Best(_scratch(work / "best")) as best:
             for path in decisions:
-                _offer(best, path, account)
+                table = read_all_decisions(path)
+                _report(table, removed)
+                _offer(best, table.filter(pc.field("step").is_null()), account)
             _write_verdicts(work / VERDICTS, shards, best)
             _write_repositories(work, best, described)
             laid_out = layout(best.places(), part_bytes)
@@ -52,9 +61,11 @@ def settle(
         if folded := account.rows_in - account.rows_out:
             account.dropped["same content"] = folded
         (work / "best").unlink()
-        write_whole(work / _ACCOUNT, json.dumps(lineage.as_json()).encode())
+        reports = {step: report.to_json()["removed"] for step, report in sorted(removed.items())}
+        write_whole(work / _ACCOUNT, json.dumps({"lineage": lineage.as_json(), "removed": reports}).encode())
         laid_out.write(work / LAYOUT)
-    return read_layout(work / LAYOUT), lineage_of(json.loads((work / _ACCOUNT).read_bytes()))
+    counted = json.loads((work / _ACCOUNT).read_bytes())
+    return Settled(read_layout(work / LAYOUT), lineage_of(counted["lineage"]), counted["removed"])
 
 
 def read_verdicts(path: Path, shard: int) -> pa.RecordBatch:
@@ -63,8 +74,17 @@ def read_verdicts(path: Path, shard: int) -> pa.RecordBatch:
         return reader.get_batch(shard)
 
 
-def _offer(best: Best, decisions: Path, account: Account) -> None:
-    for batch in read_decisions(decisions).to_batches():
+def _report(decisions: pa.Table, removed: dict[str, FilterReport]) -> None:
+    """Enters the files that were dropped in the report of the step that did."""
+    for step in pc.unique(decisions.column("step").drop_null()).to_pylist():
+        dropped = decisions.filter(pc.field("step") == step)
+        names = ["size" if name == "text_bytes" else name for name in dropped.column_names]
+        for batch in dropped.rename_columns(names).to_batches():
+            removed.setdefault(step, FilterReport()).add(batch, batch.column("drop").to_pylist())
+
+
+def _offer(best: Best, decisions: pa.Table, account: Account) -> None:
+    for batch in decisions.to_batches():
         rows = batch.to_pylist()
         account.takes(len(rows), sum(row["text_bytes"] for row in rows))
         best.offer(row | {"folder": folder_of(row["language"])} for row in rows)

@@ -66,7 +66,13 @@ def decide(task: MapTask) -> Lineage:
 
 def read_decisions(path: Path) -> pa.Table:
     """The decisions of one shard about the files that no step dropped."""
-    return pq.read_table(path, filters=pc.is_null(pc.field("step")), use_threads=False)
+    return read_all_decisions(path).filter(pc.field("step").is_null())
+
+
+def read_all_decisions(path: Path) -> pa.Table:
+    """All decisions of one shard."""
+    with pq.ParquetFile(path) as file:
+        return file.read(use_threads=False)
 
 
 def _numbered(shard: Shard, lineage: Lineage) -> Iterator[pa.RecordBatch]:

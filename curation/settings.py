@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from curation.filter_settings import FilterSettings
 from indexer.errors import InputError
 
 Policy = Literal["any", "permissive"]
@@ -53,6 +54,7 @@ class Settings:
 
     shards: ShardSettings = field(default_factory=ShardSettings)
     licenses: LicenseSettings = field(default_factory=LicenseSettings)
+    filters: FilterSettings = field(default_factory=FilterSettings)
     write: WriteSettings = field(default_factory=WriteSettings)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,10 @@ class Settings:
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest states them."""
-        return dataclasses.asdict(self)
+        tables = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {
+            name: table.as_mapping() if isinstance(table, FilterSettings) else dataclasses.asdict(table) for name, table in tables.items()
+        }
 
 
 def read_settings(path: Path) -> Settings:
@@ -91,6 +96,8 @@ def settings_of(tables: Mapping[str, Any]) -> Settings:
 def _table(name: str, table: Any, defaults: Any) -> Any:
     if not isinstance(table, Mapping):
         raise InputError(f"{name}: {table!r}; wanted a table, [{name}] and its keys below")
+    if isinstance(defaults, FilterSettings):
+        return FilterSettings.from_mapping(table, name)
     _check_names(table, [each.name for each in dataclasses.fields(defaults)], "key", f"{name}.")
     values: dict[str, Any] = {}
     for key, value in table.items():

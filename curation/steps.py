@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.filters import drop_reasons
 from curation.settings import Settings
 from indexer.corpus import FILES_SCHEMA
 
@@ -51,9 +52,15 @@ def licenses(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     return with_reasons(batch, [None if kind == settings.licenses.policy else kind or "none" for kind in types])
 
 
+def filters(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
+    """Drops files that are no code worth keeping; the reason is the first rule that drops it."""
+    return with_reasons(batch, drop_reasons(batch, settings.filters))
+
+
 STEPS = (
     Step("complete", complete, memory_bytes=10_000_000),
     Step("licenses", licenses, memory_bytes=10_000_000),
+    Step("filters", filters, memory_bytes=100_000_000),
 )
 FILLED = tuple(name for name in FILES_SCHEMA.names if any(name in step.fills for step in STEPS))
 

@@ -12,6 +12,7 @@ import pytest
 
 from curation.collect import collect
 from curation.curate import Described, curate
+from curation.filter_settings import FilterSettings
 from curation.layout import folder_of
 from curation.origin import Reading
 from curation.release_folder import check_hashes
@@ -103,6 +104,7 @@ def test_the_manifest_says_what_was_made_of_what(tmp_path: Path) -> None:
         "settings": {
             "shards": {"mb": 32.0},
             "licenses": {"policy": "any"},
+            "filters": FilterSettings().as_mapping(),
             "write": {"part_mb": 128.0, "group_mb": 8.0},
         },
         "files": ["data/python/part-00000.parquet"],
@@ -213,6 +215,7 @@ def test_the_lineage_says_what_each_step_took_gave_and_dropped(tmp_path: Path) -
         "read": {"rows_in": 11, "bytes_in": 66, "rows_out": 11, "bytes_out": 66, "dropped": {}},
         "complete": {"rows_in": 11, "bytes_in": 66, "rows_out": 11, "bytes_out": 66, "dropped": {}},
         "licenses": {"rows_in": 11, "bytes_in": 66, "rows_out": 10, "bytes_out": 60, "dropped": {"copyleft": 1}},
+        "filters": {"rows_in": 10, "bytes_in": 60, "rows_out": 10, "bytes_out": 60, "dropped": {}},
         "exact_duplicates": {"rows_in": 10, "bytes_in": 60, **kept, "dropped": {"same content": 3}},
         "sort": {"rows_in": 7, "bytes_in": 42, **kept, "dropped": {}},
         "write": {"rows_in": 7, "bytes_in": 42, **kept, "dropped": {}},
@@ -221,6 +224,20 @@ def test_the_lineage_says_what_each_step_took_gave_and_dropped(tmp_path: Path) -
     assert list(costs) == list(steps)
     assert sum(cost["seconds"] for cost in costs.values()) > 0
     assert all(10 < cost["peak_mb"] < 4000 for cost in costs.values())
+
+
+def test_what_each_step_removed_is_reported_with_samples_and_its_thresholds_are_settings(tmp_path: Path) -> None:
+    rows = [SAME | {"repository": "o/a", "path": f"{name}.py", "content": content} for name, content in (("a", "x = 1\n"), ("b", "y" * 60))]
+    rows.append({"repository": "o/b", "path": "c.c", "content": "int z;\n", "license_type": "copyleft"})
+    raws = [raw(tmp_path / "raw", rows)]
+    _, kept = released(raws, tmp_path / "release", PERMISSIVE | {"filters": {"max_line_length": 50}})
+    assert [row["path"] for row in kept] == ["a.py"]
+    removed = json.loads((tmp_path / "release" / "lineage.json").read_text())["removed"]
+    place = {"repository": "o/a", "path": "b.py", "content_id": content_id(b"y" * 60)}
+    assert removed["filters"] == {"long_line": {"files": 1, "bytes": 60, "languages": {"Python": 1}, "samples": [place]}}
+    assert removed["licenses"]["copyleft"]["languages"] == {"C": 1}
+    _, kept = released(raws, tmp_path / "again", PERMISSIVE | {"filters": {"languages": {"Python": {"max_line_length": 100}}}})
+    assert [row["path"] for row in kept] == ["a.py", "b.py"]
 
 
 def test_the_version_before_is_named(tmp_path: Path) -> None:
@@ -293,11 +310,12 @@ def test_rows_that_lack_what_they_need_are_counted_by_what_they_lack(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[filter]\nx = 1\n", "filter: no table of this name; known: shards, licenses, write"),
+        ("[filter]\nx = 1\n", "filter: no table of this name; known: shards, licenses, filters, write"),
         ("[write]\nparts_mb = 1\n", "write.parts_mb: no key of this name; known: write.part_mb, write.group_mb"),
         ("[write]\npart_mb = 'much'\n", "write.part_mb: 'much'; wanted a value like 128.0"),
         ("[write]\npart_mb = 0\n", "write.part_mb: 0.0; wanted a number of MB above 0"),
         ("[licenses]\npolicy = 'mine'\n", "licenses.policy: 'mine'; wanted one of any, permissive"),
+        ("[filters]\nmax_lines = 'few'\n", "filters.max_lines: got 'few'; want a whole number"),
         ("write = 3\n", "write: 3; wanted a table"),
         ("[write\n", "not TOML"),
     ],
