@@ -1,6 +1,7 @@
-"""`wherefrom collect`, `steward`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
+"""`wherefrom collect`, `steward`, `index`, `remove` and `merge`: what do they take, show and print?
 
-Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`, `indexer.stores.local.removal`, `indexer.merge`).
+Not here: `wherefrom curate` (`curation.curate_cli`), the work itself (`curation.collect`, `curation.pipeline`,
+`indexer.stores.local.removal`, `indexer.merge`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ from rich.console import Console
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
-    from curation.lineage import Lineage
     from curation.origin import Reading
-    from curation.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -78,7 +77,7 @@ def collect(
             manifest = collect_dataset(
                 dataset, sources, output, date=today(os.environ), reading=reading, steward=steward, force=force, progress=progress
             )
-    _print_manifest(output, manifest, as_json)
+    print_manifest(output, manifest, as_json)
 
 
 @app.command(epilog="Example: wherefrom steward issues.steward ada --why 'asked to be left out'")
@@ -94,71 +93,11 @@ def steward(
 
     found = list(places_of(folder, account, why))
     if as_json:
-        return _print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
+        return print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
     for alias in found:
         print(f"{alias.place} {alias.number}")
     if not found:
         print(f"wherefrom: {folder}: holds no such account", file=sys.stderr)
-
-
-@app.command(epilog="Example: wherefrom curate raw -o release-1 --version 1.0 --licenses permissive")
-def curate(
-    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Folders that `wherefrom collect` made.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="RELEASE", help="The folder to make.")],
-    *,
-    version: Annotated[str, typer.Option(metavar="V", help="The release's version.")],
-    name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
-    licenses: Annotated[
-        Literal["any", "permissive"] | None, typer.Option(help="Which licences files may have; wins over the settings file, else any.")
-    ] = None,
-    settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with a table of settings for each step.")] = None,
-    previous: Annotated[Path | None, typer.Option(metavar="RELEASE", help="The release that this one follows.")] = None,
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="How many processes work; by default one a core.")] = None,
-    force: Force = False,
-    skip_bad: SkipBad = False,
-    as_json: Json = False,
-) -> None:
-    """Make a release: each content once, sorted, by language, with a manifest. A run that was stopped goes on where it was."""
-    from curation.curate import Described
-    from curation.curate import curate as run
-    from curation.origin import Reading
-    from indexer.corpus import Release
-
-    described = Described(name or output.resolve().name, version, today(os.environ), Release.open(previous) if previous else None)
-    with shown_progress() as (progress, warn):
-        made = run(
-            raws,
-            output,
-            described,
-            _settings(settings, licenses),
-            jobs=jobs,
-            reading=Reading(skip_bad, warn),
-            force=force,
-            progress=progress,
-        )
-    if as_json:
-        return _print_json({"location": str(output), **made.manifest, "costs": made.lineage.costs()})
-    _print_manifest(output, made.manifest, as_json)
-    print(_lineage_table(made.lineage))
-
-
-def _settings(file: Path | None, licenses: str | None) -> Settings:
-    from curation.settings import read_settings, settings_of
-
-    settings = read_settings(file) if file else settings_of({})
-    return dataclasses.replace(settings, licenses=settings_of({"licenses": {"policy": licenses}}).licenses) if licenses else settings
-
-
-def _lineage_table(lineage: Lineage) -> str:
-    """A line for each step: what went in and out, what it cost, why files were dropped."""
-    lines = [f"{'step':18}{'in':>12}{'out':>12}{'seconds':>10}{'MB/s':>8}{'peak MB':>9}  dropped"]
-    for counts, costs in zip(lineage.counts(), lineage.costs(), strict=True):
-        dropped = ", ".join(f"{count:,} {reason}" for reason, count in counts["dropped"].items())
-        lines.append(
-            f"{counts['step']:18}{counts['rows_in']:12,}{counts['rows_out']:12,}"
-            f"{costs['seconds']:10.1f}{costs['mb_per_second']:8.1f}{costs['peak_mb']:9,}  {dropped}".rstrip()
-        )
-    return "\n".join(lines)
 
 
 @app.command(epilog="Example: wherefrom index release-1 -o demo.index; later: wherefrom index dir:more -o demo.index --add")
@@ -196,7 +135,7 @@ def index(
     if as_json:
         sizes = {"documents": report.documents, "text_bytes": report.text_bytes, "index_bytes": report.index_bytes}
         described = {"location": output, "name": made.name, "version": made.version, "date": date}
-        return _print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
+        return print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
     print(
         f"{output}: {report.documents:,} files, {_mb(report.text_bytes)} of text in an index of {_mb(report.index_bytes)},"
         f" made in {report.seconds:.1f} s{_skipped(made.skipped)}"
@@ -218,7 +157,7 @@ def _add(
     added = add_sources(inputs, output, version=version, date=date, reading=reading, merge_small=not no_merge, progress=progress)
     report = added.report
     if as_json:
-        return _print_json({"location": output, **_fields(report), "skipped": added.skipped})
+        return print_json({"location": output, **_fields(report), "skipped": added.skipped})
     known = f", {report.known:,} were there already" if report.known else ""
     merged = f", {report.merged_segments} small segments merged" if report.merged_segments else ""
     print(
@@ -244,7 +183,7 @@ def remove(
     with shown_progress() as (progress, _):
         report = run(location, repositories=repository, owners=owner, documents=document, progress=progress)
     if as_json:
-        return _print_json({"location": location, **_fields(report)})
+        return print_json({"location": location, **_fields(report)})
     for name in report.not_found:
         print(f"wherefrom: {location}: holds no document of {name}", file=sys.stderr)
     print(f"{location}: {report.documents:,} files removed, {report.documents_left:,} left, {report.seconds:.1f} s")
@@ -260,7 +199,7 @@ def merge(location: Location, *, as_json: Json = False) -> None:
     with shown_progress() as (progress, _):
         report = run(location, progress=progress)
     if as_json:
-        return _print_json({"location": location, **_fields(report)})
+        return print_json({"location": location, **_fields(report)})
     if not report.merged_segments:
         return print(f"{location}: merged already, without removed documents; nothing to do")
     print(
@@ -306,9 +245,10 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
         yield show, warn
 
 
-def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
+def print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
+    """What a folder that was made holds, in a line, or all of its manifest."""
     if as_json:
-        _print_json({"location": str(folder), **manifest})
+        print_json({"location": str(folder), **manifest})
         return
     counts = manifest["counts"]
     if "rows" in counts:
@@ -324,7 +264,8 @@ def _fields(report: Any) -> dict[str, Any]:
     return fields | {"seconds": round(fields["seconds"], 2)}
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
+    """One document on standard output."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 

@@ -32,6 +32,7 @@ from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifes
 from curation.running import Pool, job_count
 from curation.settings import Settings
 from curation.shards import Shard, shards, sound_files
+from curation.terms import DEFAULT_TERMS, TERMS
 from curation.write_stage import (
     RUN_MEMORY_BYTES,
     PartTask,
@@ -59,6 +60,7 @@ class Described:
     version: str
     date: str
     previous: Release | None = None
+    terms: str = DEFAULT_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def curate(
     account = reading or Reading()
     workers = job_count(jobs)
     folders = [Release.open(raw) for raw in raws]
+    for folder in folders:
+        folder.refuse_withdrawn()
     sound = [sound_files(folder, account) for folder in folders]
     files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
     pieces = shards(list(files), int(settings.shards.mb * 1e6))
@@ -137,8 +141,9 @@ def _released(
     shutil.copyfile(run.work / REPOSITORIES, release / REPOSITORIES)
     report = {"steps": lineage.counts(), "removed": settled.removed}
     (release / LINEAGE).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (release / TERMS).write_text(described.terms, "utf-8")
     hashes = dict(sorted((part.name, part.sha256) for part in written))
-    hashes |= {name: sha256(release / name) for name in (REPOSITORIES, LINEAGE)}
+    hashes |= {name: sha256(release / name) for name in (REPOSITORIES, LINEAGE, TERMS)}
     sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
     values = {
         **_description(described),

@@ -179,7 +179,7 @@ def test_equal_input_gives_equal_bytes_however_many_work(tmp_path: Path) -> None
     one = contents(tmp_path / "one")
     assert one == contents(tmp_path / "again") == contents(tmp_path / "two")
     assert not (tmp_path / "one.part").exists()
-    assert {name for name in one if not name.startswith("data/")} == {"manifest.json", "lineage.json", "repositories.parquet"}
+    assert {name for name in one if not name.startswith("data/")} == {"manifest.json", "lineage.json", "repositories.parquet", "TERMS.md"}
     assert {"data/unknown/part-00000.parquet", "data/python/part-00001.parquet"} <= set(one)
 
 

@@ -1,0 +1,91 @@
+"""The commands about a finished release: release push, release status, release withdraw.
+
+Not here: making one (`wherefrom curate`), how it is handed on (`curation.distribution`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.cli import Json, print_json, today
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(no_args_is_help=True)
+app.add_typer(commands, name="release")
+
+Folder = Annotated[Path, typer.Argument(metavar="RELEASE", help="A folder that `wherefrom curate` made, or a copy of one.")]
+
+
+@commands.callback()
+def about() -> None:
+    """Hand releases on, tell those who hold one about newer ones, withdraw one.
+
+    Example: wherefrom release push release-1 /srv/datasets --accept-terms
+    """
+
+
+@commands.command("push", epilog="Example: wherefrom release push release-1 /srv/datasets --accept-terms")
+def push(
+    release: Folder,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder of all releases; this one goes to TARGET/NAME/VERSION.")],
+    *,
+    accept_terms: Annotated[bool, typer.Option("--accept-terms", help="You have read TERMS.md and accept it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Copy a release to where others get it: whole, with its bytes compared, its terms of use in it, and listed in releases.json."""
+    from curation.distribution import push as run
+    from indexer.corpus import Release
+
+    folder = run(Release.open(release), target, accept_terms=accept_terms)
+    if as_json:
+        return print_json({"location": str(folder)})
+    print(f"{folder}: pushed; its holders learn of newer versions with: wherefrom release status FOLDER --against {target}")
+
+
+@commands.command("status", epilog="Example: wherefrom release status ~/datasets/demo --against https://example.org/datasets")
+def status(
+    release: Folder,
+    *,
+    against: Annotated[str, typer.Option(metavar="FOLDER|URL", help="Where releases are pushed to, as a folder or as it is on the web.")],
+    as_json: Json = False,
+) -> int:
+    """Tell whether a release that you hold is the newest, outdated or withdrawn. Exit code 0 for the newest, else 1."""
+    from curation.distribution import status as run
+    from indexer.corpus import Release
+
+    found = run(Release.open(release), against)
+    if as_json:
+        print_json({"location": str(release), **asdict(found)})
+    else:
+        line = f"{release}: {found.name} {found.version} is {'the newest usable version' if found.state == 'current' else found.state}"
+        if found.withdrawn:
+            line += f" since {found.withdrawn['date']}: {found.withdrawn['reason']}"
+        if found.newest:
+            line += f"; use {found.newest.version} of {found.newest.date}"
+        print(line)
+    return 0 if found.state == "current" else 1
+
+
+@commands.command("withdraw", epilog="Example: wherefrom release withdraw /srv/datasets/demo/1.0 --reason 'holds opted-out files'")
+def withdraw(
+    release: Folder,
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who hold a copy.")],
+    as_json: Json = False,
+) -> None:
+    """Mark a release as withdrawn, also in the list of the place that it was pushed to; it is then no longer read."""
+    from curation.distribution import withdraw as run
+    from indexer.corpus import Release
+
+    is_listed = run(Release.open(release), reason, today(os.environ))
+    if as_json:
+        return print_json({"location": str(release), "listed": is_listed})
+    print(f"{release}: withdrawn")
+    if not is_listed:
+        print(f"wherefrom: {release}: stands in no list; withdraw TARGET/NAME/VERSION too, where it was pushed to", file=sys.stderr)
