@@ -69,6 +69,7 @@ _EXTRAS = {
     "pyarrow": "engine",
     "tantivy": "engine",
     "license_expression": "engine",
+    "licenseclassifier": "engine",
     "elasticsearch": "elasticsearch",
     "fastapi": "server",
     "uvicorn": "server",
