@@ -70,6 +70,7 @@ _EXTRAS = {
     "pyarrow": "engine",
     "tantivy": "engine",
     "license_expression": "engine",
+    "licenseclassifier": "engine",
     "elasticsearch": "elasticsearch",
     "fastapi": "server",
     "uvicorn": "server",

@@ -2,16 +2,8 @@ from importlib.metadata import distribution
 
 import pytest
 
-from curation.licence_texts import (
-    LegalTexts,
-    copyright_lines,
-    is_licence_name,
-    is_notice_name,
-    legal_texts,
-    licence_of_text,
-    licence_of_texts,
-    tagged_licence,
-)
+from curation.licence_detection import licence_of_text, licence_of_texts
+from curation.licence_texts import LegalTexts, copyright_lines, is_licence_name, is_notice_name, legal_texts, tagged_licence
 from curation.package_licences import files_licence, npm_licence, python_licence
 
 NOTHING = LegalTexts()
