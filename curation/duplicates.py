@@ -1,9 +1,9 @@
-"""Which one of several identical files is kept, and where do those that are kept stand in a release?
+"""Which one of several identical files is kept?
 
 The rule: a permissive licence first, then more stars, more forks, the earliest date, then repository and path in
 alphabetical order. What is unknown comes last. The account of ids and ranks is kept on disk, so memory stays flat.
 
-Not here: near-duplicates, which come with the full pipeline.
+Not here: what is a near-duplicate (`curation.near_duplicates.clusters`, which chooses by the same rule).
 """
 
 from __future__ import annotations
@@ -12,59 +12,41 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from curation.scratch import open_scratch
 
+RANK_COLUMNS = ("content_id", "license_type", "stars", "forks", "first_seen", "repository", "path")
 _LATER_THAN_ALL = 1 << 62
 
 _OFFER = """
-INSERT INTO best VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO best VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (content_id) DO UPDATE SET
     unfree = excluded.unfree, stars = excluded.stars, forks = excluded.forks, first_seen = excluded.first_seen,
-    repository = excluded.repository, path = excluded.path, row = excluded.row, folder = excluded.folder,
-    text_bytes = excluded.text_bytes
+    repository = excluded.repository, path = excluded.path, row = excluded.row
 WHERE (excluded.unfree, excluded.stars, excluded.forks, excluded.first_seen, excluded.repository, excluded.path, excluded.row)
     < (best.unfree, best.stars, best.forks, best.first_seen, best.repository, best.path, best.row)
 """
 
 
-class Place(NamedTuple):
-    """Where a kept file stands in a release; places sort as the release does."""
-
-    folder: str
-    repository: str
-    path: str
-    row: int
-
-
 class Best:
-    """The best row of each content. Rows are offered with their number, and the kept ones come back in any order asked for."""
+    """The best row of each content. Rows are offered with their number, and the kept numbers come back in order."""
 
     def __init__(self, file: Path) -> None:
         self._database = open_scratch(file)
         self._database.execute(
             "CREATE TABLE best (content_id TEXT PRIMARY KEY, unfree INTEGER, stars INTEGER, forks INTEGER, first_seen INTEGER,"
-            " repository TEXT, path TEXT, row INTEGER, folder TEXT, text_bytes INTEGER) WITHOUT ROWID"
+            " repository TEXT, path TEXT, row INTEGER) WITHOUT ROWID"
         )
 
-    def offer(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Takes rows in: `row`, `folder`, `text_bytes` and what decides."""
-        self._database.executemany(_OFFER, ((row["content_id"], *_rank(row), row["row"], row["folder"], row["text_bytes"]) for row in rows))
+    def offer(self, rows: Iterable[tuple[int, dict[str, Any]]]) -> None:
+        """Takes (row number, RANK_COLUMNS) in."""
+        self._database.executemany(_OFFER, ((row["content_id"], *_rank(row), number) for number, row in rows))
 
-    def rows(self) -> Iterator[tuple[int, str]]:
-        """Number and content id of the rows to keep, by number."""
-        yield from self._database.execute("SELECT row, content_id FROM best ORDER BY row")
-
-    def places(self) -> Iterator[tuple[Place, int]]:
-        """Place and bytes of text of the rows to keep, in the order of a release. SQLite sorts on disk."""
-        rows = self._database.execute("SELECT folder, repository, path, row, text_bytes FROM best ORDER BY folder, repository, path, row")
-        for *place, text_bytes in rows:
-            yield Place(*place), text_bytes
-
-    def repositories(self) -> Iterator[tuple[str, int]]:
-        """Each repository and how many of its files are kept."""
-        yield from self._database.execute("SELECT repository, count(*) FROM best GROUP BY repository")
+    def rows(self) -> Iterator[int]:
+        """The numbers of the rows to keep, ascending."""
+        for (number,) in self._database.execute("SELECT row FROM best ORDER BY row"):
+            yield number
 
     def __enter__(self) -> Self:
         return self

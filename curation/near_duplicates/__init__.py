@@ -1,0 +1,1 @@
+"""Near-duplicates: MinHash signatures, bands sorted on disk, verified similarity, clusters that keep their names."""

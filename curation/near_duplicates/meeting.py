@@ -1,0 +1,43 @@
+"""Which nodes meet in a bucket that holds something new? The buckets stay on disk until they are joined.
+
+Not here: how buckets come about (`curation.near_duplicates.bands`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.near_duplicates.bands import BandRecords, Buckets
+
+
+def meet(bands: BandRecords, known: NDArray[np.bool_], file: Path) -> NDArray[np.int64]:
+    """Writes the buckets that are not all `known` to a file; returns their nodes, ascending."""
+    met = np.zeros(len(known), np.bool_)
+    with open(file, "wb") as out:
+        for buckets in bands.buckets():
+            new = _with_new(buckets, known)
+            if len(new.members):
+                np.save(out, new.members)
+                np.save(out, new.offsets)
+                met[new.members] = True
+    return np.flatnonzero(met)
+
+
+def met_buckets(file: Path) -> Iterator[Buckets]:
+    """The buckets that `meet` wrote."""
+    with open(file, "rb") as source:
+        while source.peek(1):
+            members = np.load(source)
+            yield Buckets(members, np.load(source))
+
+
+def _with_new(buckets: Buckets, known: NDArray[np.bool_]) -> Buckets:
+    sizes = np.diff(buckets.offsets)
+    if not len(sizes):
+        return buckets
+    wanted = np.add.reduceat(~known[buckets.members], buckets.offsets[:-1], dtype=np.int64) > 0
+    return Buckets(buckets.members[np.repeat(wanted, sizes)], np.r_[0, np.cumsum(sizes[wanted])])
