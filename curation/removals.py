@@ -54,7 +54,8 @@ class Removals:
         named: dict[str, set[str]] = {kind: set() for kind in KINDS}
         for kind, name in _requests(Path(path)):
             named[kind].add(name)
-        return cls(*(frozenset(named[kind]) for kind in KINDS))
+        repositories, owners, content_ids, authors = (frozenset(named[kind]) for kind in KINDS)
+        return cls(repositories, owners, content_ids, authors)
 
     def with_key(self, steward: Path, why: str) -> Removals:
         """These removals, with what a steward's key says of the authors, beside other keys read before; the look is logged."""
