@@ -36,7 +36,7 @@ from curation.near_duplicates.texts import KeptTexts
 from curation.origin import Reading
 from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
 from curation.removals import Removals
-from curation.running import Pool, job_count
+from curation.running import Engine, Workers, job_count, pool_of
 from curation.settings import Settings
 from curation.shards import Shard, shards, sound_files
 from curation.terms import DEFAULT_TERMS, TERMS
@@ -98,7 +98,7 @@ class _Run:
     choices: Choices
     previous: Release | None
     work: Path
-    pool: Pool
+    pool: Workers
     progress: Progress | None
 
     def place(self, stage: str, shard: Shard, suffix: str = ".parquet") -> Path:
@@ -112,6 +112,7 @@ def curate(
     choices: Choices,
     *,
     jobs: int | None = None,
+    engine: Engine = "processes",
     reading: Reading | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -129,7 +130,7 @@ def curate(
     files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
     pieces = shards(list(files), int(choices.settings.shards.mb * 1e6))
     key = _key([*files.values(), *tables.values()], choices, described.previous)
-    with resumable_folder(target, key, force) as work, Pool(workers, _memory(choices.settings)) as pool:
+    with resumable_folder(target, key, force) as work, pool_of(engine, workers, _memory(choices.settings)) as pool:
         for stage in ("survey", "decisions", "runs"):
             (work / stage).mkdir(exist_ok=True)
         run = _Run(list(files), list(tables), pieces, choices, described.previous, work, pool, progress)

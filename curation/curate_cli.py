@@ -46,6 +46,10 @@ def curate(
     terms: Annotated[Path | None, typer.Option(metavar="FILE", help="The terms of use, Markdown; by default our own text.")] = None,
     previous: Annotated[Path | None, typer.Option(metavar="RELEASE", help="The release that this one follows.")] = None,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="How many processes work; by default one a core.")] = None,
+    engine: Annotated[
+        Literal["processes", "ray"],
+        typer.Option(help="What runs the work: processes of this machine, or Ray, here or on the cluster that RAY_ADDRESS names."),
+    ] = "processes",
     force: Force = False,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -71,6 +75,7 @@ def curate(
             described,
             Choices(_chosen(settings, licenses), removals, tuple(decontaminate)),
             jobs=jobs,
+            engine=engine,
             reading=Reading(skip_bad, warn),
             force=force,
             progress=progress,

@@ -52,7 +52,7 @@ def small_groups(folder: Path, target: Path) -> Path:
     return target
 
 
-def begun(raw: Path, target: Path, settings: str = SETTINGS) -> subprocess.Popen[bytes]:
+def begun(raw: Path, target: Path, settings: str = SETTINGS, engine: str = "processes") -> subprocess.Popen[bytes]:
     file = target.with_name("settings.toml")
     file.write_text(settings)
     command = [sys.executable, "-m", "wherefrom", "curate", str(raw), "-o", str(target), "--version", "1", "--settings", str(file)]
@@ -117,6 +117,11 @@ def test_a_changed_setting_starts_clean(raw: Path, tmp_path: Path) -> None:
     assert len(finished_files(target)) >= 30
     assert made_here(raw, target, settings) == made_here(raw, tmp_path / "again", settings)
     assert not target.with_name("release.part").exists()
+
+
+def test_ray_makes_the_same_bytes(raw: Path, tmp_path: Path) -> None:
+    assert begun(raw, tmp_path / "ray", engine="ray").wait() == 0
+    assert contents(tmp_path / "ray") == made_here(raw, tmp_path / "here", SETTINGS)
 
 
 def die(number: int) -> int:
