@@ -28,7 +28,7 @@ COMMANDS = {
     "collect": ("curation.cli", "gather source files, with licence and provenance, into a folder"),
     "steward": ("curation.cli", "which numbers stand for an account in what was collected (logged)"),
     "curate": ("curation.curate_cli", "make a release of what was collected"),
-    "release": ("curation.release_cli", "hand a release on, tell its holders of newer ones, withdraw it"),
+    "release": ("curation.release_cli", "describe, compare, hand on, withdraw releases"),
     "index": ("curation.cli", "build an index from a release or from sources"),
     "remove": ("curation.cli", "take documents out of an index, for every answer at once"),
     "merge": ("curation.cli", "rewrite an index as one segment without removed documents"),

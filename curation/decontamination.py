@@ -44,6 +44,7 @@ class DecontaminationSettings:
     min_small_renamed_grams: int = 12  # of a text that is found nearly whole: enough with min_small_renamed_share
     min_small_renamed_share: float = 0.7
     min_whole_bits: float = 16.0  # of a short text that stands alone
+    min_named_bits: float = 4.0  # of one near its function's name; what is more common than that is never looked for
     entry_point_tokens: int = 300  # how far before a short text its function's name may stand
 
 
@@ -216,32 +217,55 @@ def _stretch(grams: Grams, text: int, hits: Hits, n_tokens: int) -> tuple[Hits, 
 
 
 def _by_whole_texts(streams: Streams, benchmarks: Benchmarks, settings: DecontaminationSettings) -> Iterator[tuple[int, Match]]:
-    tokens, hashes = streams.tokens, streams.tokens.hashes
-    anchors = np.array(sorted(benchmarks.anchors), np.uint64)
-    prefilter = np.zeros(1 << 16, np.bool_)
-    prefilter[(anchors & np.uint64(0xFFFF)).astype(np.int64)] = True
-    near = np.flatnonzero(prefilter[(hashes & np.uint64(0xFFFF)).astype(np.int64)])
-    near = near[np.isin(hashes[near], anchors)]
-    for token in np.unique(hashes[near]).tolist():
-        places = near[hashes[near] == token]
-        for number, at in benchmarks.anchors[token]:
+    offsets, hashes = streams.tokens.token_offsets, streams.tokens.hashes
+    names = {benchmarks.texts[number].entry_point for places in benchmarks.anchors.values() for number, _ in places}
+    near = _places_of({*benchmarks.anchors, *names}, hashes)
+    told = hashes[near]
+    for token in np.unique(told).tolist():
+        places = near[told == token]
+        for number, at in benchmarks.anchors.get(token, ()):
+            weight, text = benchmarks.exact.totals[number], benchmarks.texts[number]
+            if weight < settings.min_named_bits:
+                continue
             wanted = benchmarks.hashes[slice(*benchmarks.token_offsets[number : number + 2])]
-            for begin in _starts(tokens.token_offsets, hashes, places - at, wanted):
-                file = int(np.searchsorted(tokens.token_offsets, begin, "right")) - 1
-                text = benchmarks.texts[number]
-                first = max(int(tokens.token_offsets[file]), begin - settings.entry_point_tokens)
-                is_named = bool(text.entry_point) and bool((hashes[first:begin] == text.entry_point).any())
-                if is_named or bits(np.unique(wanted)).sum() >= settings.min_whole_bits:
-                    yield file, _match(text, "whole", streams, file, begin, begin + len(wanted) - 1, 1.0)
+            begins = _starts(offsets, hashes, places - at, wanted)
+            if weight < settings.min_whole_bits:
+                begins = _named(offsets, begins, near[told == np.uint64(text.entry_point)], settings.entry_point_tokens)
+            files = np.searchsorted(offsets, begins, "right") - 1
+            for file, first in zip(*np.unique(files, return_index=True), strict=True):  # the first place in each file
+                begin = int(begins[first])
+                yield int(file), _match(text, "whole", streams, int(file), begin, begin + len(wanted) - 1, 1.0)
 
 
-def _starts(offsets: NDArray[np.int64], hashes: NDArray[np.uint64], begins: NDArray[np.int64], wanted: NDArray[np.uint64]) -> list[int]:
+def _places_of(tokens: set[int], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where one of some tokens stands."""
+    wanted = np.array(sorted(tokens), np.uint64)
+    prefilter = np.zeros(1 << 16, np.bool_)
+    prefilter[(wanted & np.uint64(0xFFFF)).astype(np.int64)] = True
+    near = np.flatnonzero(prefilter[(hashes & np.uint64(0xFFFF)).astype(np.int64)])
+    return near[np.isin(hashes[near], wanted)]
+
+
+def _named(offsets: NDArray[np.int64], begins: NDArray[np.int64], names: NDArray[np.int64], n_tokens: int) -> NDArray[np.int64]:
+    """Those of `begins` with a name at most so many tokens before, in the same file."""
+    if not len(names):
+        return begins[:0]
+    before = np.searchsorted(names, begins) - 1
+    first = np.maximum(offsets[np.searchsorted(offsets, begins, "right") - 1], begins - n_tokens)
+    named: NDArray[np.int64] = begins[(before >= 0) & (names[before.clip(min=0)] >= first)]
+    return named
+
+
+def _starts(
+    offsets: NDArray[np.int64], hashes: NDArray[np.uint64], begins: NDArray[np.int64], wanted: NDArray[np.uint64]
+) -> NDArray[np.int64]:
     """Those of `begins` where all the wanted tokens follow each other within one file."""
     begins = begins[(begins >= 0) & (begins + len(wanted) <= len(hashes))]
     for i, token in enumerate(wanted):
         begins = begins[hashes[begins + i] == token]
     ends = offsets[np.searchsorted(offsets, begins, "right").clip(max=len(offsets) - 1)]
-    return [int(begin) for begin in begins[begins + len(wanted) <= ends]]
+    found: NDArray[np.int64] = begins[begins + len(wanted) <= ends]
+    return found
 
 
 def _match(text: BenchmarkText, method: str, streams: Streams, file: int, first: int, last: int, share: float) -> Match:

@@ -1,6 +1,6 @@
-"""The commands about a finished release: release push, release status, release withdraw.
+"""The commands about a finished release: release card, diff, push, status, withdraw.
 
-Not here: making one (`wherefrom curate`), how it is handed on (`curation.distribution`).
+Not here: making one (`wherefrom curate`), what a card says (`curation.cards`), how a release is handed on (`curation.distribution`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,64 @@ Folder = Annotated[Path, typer.Argument(metavar="RELEASE", help="A folder that `
 
 @commands.callback()
 def about() -> None:
-    """Hand releases on, tell those who hold one about newer ones, withdraw one.
+    """Describe and compare releases, hand them on, tell those who hold one about newer ones, withdraw one.
 
     Example: wherefrom release push release-1 /srv/datasets --accept-terms
     """
+
+
+@commands.command("card", epilog="Example: wherefrom release card release-1 --opt-out 'https://example.org/opt-out'")
+def card(
+    release: Folder,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to write; by default into the release.")
+    ] = None,
+    opt_out: Annotated[str | None, typer.Option(metavar="TEXT", help="Whom people ask to be left out: a name, an address, a URL.")] = None,
+    place: Annotated[str | None, typer.Option(metavar="FOLDER|URL", help="Where releases are pushed to, for the card to name.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the dataset card (README.md), its plots, and a preview to page through (preview/index.html)."""
+    from curation.cards import CardSettings, write_card
+    from indexer.corpus import Release
+
+    said = {name: value for name, value in (("opt_out", opt_out), ("place", place)) if value}
+    target = output or release
+    names = write_card(Release.open(release), target, CardSettings(**said))
+    if as_json:
+        return print_json({"location": str(target), "files": names})
+    print(f"{target}: {names[0]} and {len(names) - 1} files more; open {target / 'preview' / 'index.html'} in a browser")
+
+
+@commands.command("diff", epilog="Example: wherefrom release diff release-1.0 release-1.1 --changes changes.jsonl")
+def diff(
+    before: Folder,
+    after: Annotated[Path, typer.Argument(metavar="RELEASE", help="The release to compare it with.")],
+    *,
+    changes: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every change here, one JSON object a line.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what differs between two releases: files, licences, languages, counts."""
+    from contextlib import ExitStack
+
+    from curation.release_diff import Change, as_line, release_diff, told
+    from indexer.corpus import Release
+    from indexer.disk import disk_errors
+
+    with ExitStack() as stack:
+        lines = None
+        if changes:
+            stack.enter_context(disk_errors(changes))
+            lines = stack.enter_context(open(changes, "w", encoding="utf-8"))
+
+        def write(change: Change) -> None:
+            if lines:
+                lines.write(as_line(change) + "\n")
+
+        found = release_diff(Release.open(before), Release.open(after), write)
+    if as_json:
+        return print_json(asdict(found))
+    print(told(found))
 
 
 @commands.command("push", epilog="Example: wherefrom release push release-1 /srv/datasets --accept-terms")
