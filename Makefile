@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, 
 bench-decontamination: $(VENV)/installed-bench ## planted problems found, innocent files dropped (BENCHMARK=HumanEval.jsonl.gz)
 	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
+
+bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 real files against every pair; memory at a million files
+	@$(BIN)/python -m tests.bench.near_duplicates $(ARGS)
 
 elasticsearch: $(VENV)/installed-test elasticsearch-zip ## run a single Elasticsearch node, print its location, until Ctrl-C
 	@exec $(BIN)/python -m tests.elasticsearch_node

@@ -32,6 +32,12 @@ class Buckets:
     offsets: NDArray[np.int64]
 
 
+def chosen(buckets: Buckets, wanted: NDArray[np.bool_]) -> Buckets:
+    """Those buckets that are wanted."""
+    sizes = np.diff(buckets.offsets)
+    return Buckets(buckets.members[np.repeat(wanted, sizes)], np.r_[0, np.cumsum(sizes[wanted])])
+
+
 class BandRecords:
     """Records on disk, in 64 files by the leading bits of the key: `add` as often as needed, then `buckets` once."""
 

@@ -124,6 +124,26 @@ def join_buckets(parents, known, sets, starts, sizes, members, offsets, threshol
 
 
 @njit(cache=True, nogil=True)
+def are_apart(parents, members, offsets, out):
+    """out[b] = whether the members of bucket b are in several trees."""
+    for b in range(len(offsets) - 1):
+        root = root_of(parents, members[offsets[b]])
+        out[b] = False
+        for i in range(offsets[b] + 1, offsets[b + 1]):
+            if root_of(parents, members[i]) != root:
+                out[b] = True
+                break
+
+
+@njit(cache=True, nogil=True)
+def copy_sets(sets, starts, sizes, members, places, out):
+    """Copies the set of each member to where its place is."""
+    for x in members:
+        for i in range(sizes[x]):
+            out[places[x] + i] = sets[starts[x] + i]
+
+
+@njit(cache=True, nogil=True)
 def count_shingles(sets, starts, sizes, members, out):
     """out[low bits of shingle] += 1 for each shingle of each member; the length of `out` is a power of two."""
     mask = np.uint64(len(out) - 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.near_duplicates.bands import BandRecords, Buckets
+from curation.near_duplicates.bands import BandRecords, Buckets, chosen
 
 
 def meet(bands: BandRecords, known: NDArray[np.bool_], file: Path) -> NDArray[np.int64]:
@@ -36,8 +36,6 @@ def met_buckets(file: Path) -> Iterator[Buckets]:
 
 
 def _with_new(buckets: Buckets, known: NDArray[np.bool_]) -> Buckets:
-    sizes = np.diff(buckets.offsets)
-    if not len(sizes):
+    if not len(buckets.members):
         return buckets
-    wanted = np.add.reduceat(~known[buckets.members], buckets.offsets[:-1], dtype=np.int64) > 0
-    return Buckets(buckets.members[np.repeat(wanted, sizes)], np.r_[0, np.cumsum(sizes[wanted])])
+    return chosen(buckets, np.logical_or.reduceat(~known[buckets.members], buckets.offsets[:-1]))

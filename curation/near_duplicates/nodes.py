@@ -97,7 +97,7 @@ def _mapped(folder: Path, n: int, n_new: int) -> Gathered:
         parents[first : first + _CHUNK] = np.arange(first, min(first + _CHUNK, n))
     known = _column(folder / "known", np.bool_, n)
     known[n_new:] = True
-    nodes = Nodes(parents, known, _column(folder / "starts", np.int64, n), _column(folder / "sizes", np.int64, n))
+    nodes = Nodes(parents, known, *(_column(folder / name, np.int64, n) for name in ("starts", "places", "sizes")))
     return Gathered(nodes, _column(folder / "numbers", np.int64, n), _column(folder / "names", np.uint8, (n, ID_BYTES)), n_new)
 
 

@@ -17,7 +17,8 @@ def shingles(text: str, ngram: int = 5, min_tokens: int = 5) -> set[tuple[str, .
 
 def jaccard(a: set[tuple[str, ...]], b: set[tuple[str, ...]]) -> float:
     """The share of common shingles; 0 where a file has none."""
-    return len(a & b) / len(a | b) if a and b else 0.0
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if shared else 0.0
 
 
 def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
