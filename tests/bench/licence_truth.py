@@ -101,7 +101,7 @@ def python_texts() -> Iterator[Truth]:
     """The licence texts of the Python packages installed here whose licence is known."""
     for package in sorted(distributions(), key=lambda each: each.metadata["Name"]):
         files = [each for each in package.files or () if ".dist-info/" in str(each) and _LICENCE_FILE.fullmatch(each.name)]
-        texts = {str(each): each.locate().read_text("utf-8", "replace") for each in files}
+        texts = {str(each): Path(str(each.locate())).read_text("utf-8", "replace") for each in files}
         yield from _of_package((package.metadata.get_all("License-Expression") or [""])[0], texts, f"installed {package.metadata['Name']}")
 
 
