@@ -34,6 +34,8 @@ _CHOICE = re.compile(r"\balternatively\b", re.IGNORECASE)
 _CHOICE_CHARACTERS = 400
 
 _GNU_VERSION = re.compile(r"(A?GPL|LGPL)-\d\.\d((?:-only|-or-later)?)")
+_APPENDIX = re.compile(r"how[ \t]+to[ \t]+apply[ \t]+these[ \t]+terms", re.IGNORECASE)
+_APPENDIX_CHARACTERS = 3000
 _STATED_VERSION = re.compile(r"\bversion[\s#*/;%]+(\d(?:\.\d)?)\b(?!\.\d)", re.IGNORECASE)
 
 # ids of the detector that are no licence of the SPDX list by themselves
@@ -101,7 +103,7 @@ def detect(text: str) -> Detection | None:
     if tag := tagged_licence(text):
         return Detection(tag, "tag", 1.0)
     text = text[:_LONGEST_TEXT]
-    found = _found(text)
+    found = _outside_appendix(text, _found(text))
     found = [each for each in found if not each.is_url] or found
     rest = _without(text, found)
     phrases = _phrases(rest)
@@ -161,6 +163,15 @@ def _found(text: str) -> list[_Found]:
         )
         for each in identify_license(text, 0)
     ]
+
+
+def _outside_appendix(text: str, found: list[_Found]) -> list[_Found]:
+    """Without the notices that a GNU licence's appendix gives as a pattern: they say "or later" of nobody's program."""
+    appendix = _APPENDIX.search(text)
+    if appendix is None:
+        return found
+    start, end = appendix.end(), appendix.end() + _APPENDIX_CHARACTERS
+    return [each for each in found if not (start <= each.start <= end and each.expression.endswith("-or-later"))] or found
 
 
 def _versioned(licence_id: str, notice: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from curation.decoding import decode
+from curation.languages import language_of
 from indexer.licences.categories import license_ids, normalize
 
 _LICENCE_NAME = re.compile(
@@ -20,7 +21,7 @@ _LICENCE_NAME = re.compile(
 _OF_SOMETHING = re.compile(r"(.+?)[-_.]licen[sc]e(\.(txt|md|rst))?$", re.IGNORECASE)
 _OF_OTHERS = re.compile(r"third[-_]?party|3rd[-_]?party|bundled|vendored|dependenc", re.IGNORECASE)
 _NOTICE_NAME = re.compile(r"^(notices?|third[-_]?party[-_]?(notices?|licen[sc]es?)|authors)([-_.].*)?$", re.IGNORECASE)
-_CODE_NAME = re.compile(r"\.(py|pyi|js|ts|c|h|cc|cpp|go|rs|java|rb|php|json|ya?ml|toml|html|css)$", re.IGNORECASE)
+_PROSE = (None, "Text", "Markdown", "reStructuredText", "Org")  # what a licence is written in; LICENSE.m and copyright.pl are code
 
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() -]+)")
 _SNIPPET = re.compile(r"SPDX-SnippetBegin.*?(?:SPDX-SnippetEnd|\Z)", re.DOTALL)
@@ -112,7 +113,7 @@ def copyright_lines(texts: Iterable[str]) -> list[str]:
 
 def _matches(pattern: re.Pattern[str], path: str) -> bool:
     name = PurePosixPath(path).name
-    return pattern.search(name) is not None and not _CODE_NAME.search(name)
+    return pattern.search(name) is not None and language_of(name, "") in _PROSE
 
 
 def _matches_folder(path: str) -> bool:

@@ -97,12 +97,16 @@ def licence_texts(fetched: Fetched) -> Iterator[Truth]:
         yield from _of_package(*_stated(fetched), fetched.package.repository)
 
 
-def installed_texts() -> Iterator[Truth]:
-    """The licence texts of what is installed on this machine, Python's packages then Debian's, whose licence is known."""
+def python_texts() -> Iterator[Truth]:
+    """The licence texts of the Python packages installed here whose licence is known."""
     for package in sorted(distributions(), key=lambda each: each.metadata["Name"]):
         files = [each for each in package.files or () if ".dist-info/" in str(each) and _LICENCE_FILE.fullmatch(each.name)]
-        texts = {str(each): each.read_text("utf-8") for each in files}
+        texts = {str(each): Path(str(each.locate())).read_text("utf-8", "replace") for each in files}
         yield from _of_package((package.metadata.get_all("License-Expression") or [""])[0], texts, f"installed {package.metadata['Name']}")
+
+
+def debian_texts() -> Iterator[Truth]:
+    """The licence texts of the Debian packages installed here whose licence is known; none on other systems."""
     for path in sorted(Path("/usr/share/doc").glob("*/copyright")):
         for stanza in _stanzas(path.read_text("utf-8", "replace")):
             yield from _of_stanza(stanza, f"installed {path.parent.name}")

@@ -23,7 +23,7 @@ from curation.licence_detection import detect, detect_header
 from indexer.licences.categories import license_ids
 from tests.bench.corpus import console
 from tests.bench.download import download_all
-from tests.bench.licence_truth import Truth, file_headers, installed_texts, is_plausible, licence_texts
+from tests.bench.licence_truth import Truth, debian_texts, file_headers, is_plausible, licence_texts, python_texts
 from tests.bench.packages import packages
 from tests.bench.parts import commit
 from tests.bench.place import data_folder
@@ -88,7 +88,7 @@ def _fails(score: Score) -> bool:
 def _sets(downloads: Path) -> dict[str, list[Truth]]:
     wanted = [*packages("corpus"), *packages("heldout"), *packages("growth")]
     fetched = download_all(wanted, downloads, lambda package, why: console.print(f"left out: {package.key}: {why}", highlight=False))
-    texts = [truth for each in fetched for truth in licence_texts(each)] + list(installed_texts())
+    texts = [truth for each in fetched for truth in licence_texts(each)] + [*python_texts(), *debian_texts()]
     texts = [truth for truth in _once(texts) if len(_LICENCE.findall(truth.text)) <= 2]
     headers = [truth for each in fetched for truth in _some(file_headers(each))]
     return {

@@ -68,6 +68,16 @@ def test_what_a_source_said_of_the_repository_counts_where_nothing_is_nearer(mit
     assert licensed({"a.c": CODE})["a.c"] == ("NONE", None)
 
 
+def test_what_nobody_understood_does_not_hide_what_somebody_did(mit: str) -> None:
+    unclear = {"LICENSE": "all rights are mine", "a.c": CODE}
+    assert licensed(unclear)["a.c"] == ("NOASSERTION", "license_file")
+    assert licensed(unclear, license_expression="MIT", license_evidence="repository")["a.c"] == ("MIT", "repository")
+    assert licensed({"LICENSE": mit, "a.c": CODE}, license_expression="NOASSERTION", license_evidence="package")["a.c"] == (
+        "MIT",
+        "license_file",
+    )
+
+
 def test_a_folder_s_package_metadata_says_which_licence_its_licence_files_mean(mit: str, bsd: str) -> None:
     both = {"LICENSE-MIT": mit, "LICENSE-BSD": bsd}
     assert licensed({**both, "a.rs": CODE})["a.rs"] == ("BSD-3-Clause AND MIT", "license_file")

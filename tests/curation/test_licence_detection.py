@@ -50,6 +50,14 @@ def test_a_tag_comes_before_the_text() -> None:
     assert detect("SPDX-License-Identifier: ISC\n" + text_of("typer", "LICENSE")) == Detection("ISC", "tag", 1.0)
 
 
+def test_the_pattern_of_a_notice_in_a_gnu_licence_says_nothing_of_later_versions() -> None:
+    text = "GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n" + "and so on " * 300
+    appendix = "\n  How to Apply These Terms to Your New Programs\n" + GPL_NOTICE + "and so on " * 20
+    bsd = text_of("click", "LICENSE.txt")
+    assert licence_of_text(text + bsd + appendix) == "BSD-3-Clause AND GPL-2.0-only"
+    assert licence_of_text(text + bsd + GPL_NOTICE) == "BSD-3-Clause AND GPL-2.0-or-later"
+
+
 def test_several_licences_in_a_file_all_hold_unless_it_says_alternatively() -> None:
     mit, bsd = text_of("typer", "LICENSE"), text_of("click", "LICENSE.txt")
     assert licence_of_text(f"{mit}\n\n{bsd}") == "BSD-3-Clause AND MIT"

@@ -70,7 +70,9 @@ def test_names_of_licence_files(path: str) -> None:
     assert is_licence_name(path)
 
 
-@pytest.mark.parametrize("path", ["license.py", "licensing/a.txt", "src/licenses.json", "README", "LICENSES/notes.txt"])
+@pytest.mark.parametrize(
+    "path", ["license.py", "copyright.pl", "LICENSE.html.erb", "licensing/a.txt", "src/licenses.json", "README", "LICENSES/notes.txt"]
+)
 def test_names_that_are_no_licence_files(path: str) -> None:
     assert not is_licence_name(path)
     assert not is_notice_name(path)
