@@ -105,7 +105,9 @@ class Benchmarks:
         )
         tokens = streams.tokens
         anchors = _anchors(tokens.token_offsets, tokens.hashes)
-        return cls(texts, tokens.token_offsets, tokens.hashes, Grams.exact(streams), Grams.renamed(streams), anchors)
+        numbers = {id(problem): number for number, problem in enumerate(problems)}
+        owners = np.array([numbers[id(problem)] for problem, _, _ in named])
+        return cls(texts, tokens.token_offsets, tokens.hashes, Grams.exact(streams, owners), Grams.renamed(streams, owners), anchors)
 
     def tokens(self, text: int) -> int:
         """How many tokens a text has."""
@@ -224,10 +226,11 @@ def _by_whole_texts(streams: Streams, benchmarks: Benchmarks, settings: Decontam
     for token in np.unique(told).tolist():
         places = near[told == token]
         for number, at in benchmarks.anchors.get(token, ()):
-            weight, text = benchmarks.exact.totals[number], benchmarks.texts[number]
+            text = benchmarks.texts[number]
+            wanted = benchmarks.hashes[slice(*benchmarks.token_offsets[number : number + 2])]
+            weight = bits(np.unique(wanted)).sum()
             if weight < settings.min_named_bits:
                 continue
-            wanted = benchmarks.hashes[slice(*benchmarks.token_offsets[number : number + 2])]
             begins = _starts(offsets, hashes, places - at, wanted)
             if weight < settings.min_whole_bits:
                 begins = _named(offsets, begins, near[told == np.uint64(text.entry_point)], settings.entry_point_tokens)

@@ -125,6 +125,15 @@ def test_a_list_of_numbers_is_common_and_the_whole_text_is_not(read: Callable[..
     assert match.score == 1.0
 
 
+def test_what_many_problems_share_is_none_of_theirs(read: Callable[..., Benchmarks]) -> None:
+    notice = "Solve the following riddle without any library and print whatever the captain's quarrelsome parrot demanded.\n"
+    benchmarks = read(*({"prompt": f"{notice}word{n} lantern{n} barnacle{n} {WHOLE if n == 7 else ''}"} for n in range(60)))
+    assert look(benchmarks, HOST + notice) is None
+    match = look(benchmarks, HOST + notice + WHOLE)
+    assert match is not None
+    assert match.task_id == "8"
+
+
 COMMON = {"task_id": "c", "solution": "if a:\n    return a\nif b:\n    return b\nif i:\n    return i\nreturn (a, b, i)\n"}
 
 
