@@ -9,11 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip
-=======
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-decontamination api-cases load reference chromium validators elasticsearch elasticsearch-zip
->>>>>>> h-decon
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +50,6 @@ bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB 
 bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: megabytes on a line, noise, depth
 	@$(BIN)/python -m tests.bench.hurtful $(ARGS)
 
-<<<<<<< HEAD
 SCANCODE := $(VENV)/scancode/bin/python
 bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, beside ScanCode's answers; about five minutes once downloaded
 	@if [ ! -e $(SCANCODE) ]; then \
@@ -62,11 +57,10 @@ bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, 
 	  { $(BIN)/python -m venv $(VENV)/scancode && $(SCANCODE) -m pip install --quiet scancode-toolkit==32.5.0 'pluggy<1.7'; } || rm -rf $(VENV)/scancode; \
 	fi
 	@$(BIN)/python -m tests.bench.licences --scancode $(SCANCODE) $(ARGS)
-=======
+
 bench-decontamination: $(VENV)/installed-bench ## planted problems found, innocent files dropped (BENCHMARK=HumanEval.jsonl.gz)
 	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
->>>>>>> h-decon
 
 elasticsearch: $(VENV)/installed-test elasticsearch-zip ## run a single Elasticsearch node, print its location, until Ctrl-C
 	@exec $(BIN)/python -m tests.elasticsearch_node

@@ -72,6 +72,7 @@ _EXTRAS = {
     "license_expression": "engine",
     "licenseclassifier": "engine",
     "elasticsearch": "elasticsearch",
+    "ray": "ray",
     "fastapi": "server",
     "uvicorn": "server",
     "pydantic": "server",

@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,13 +23,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.collect import Progress
-from curation.global_stage import LAYOUT, VERDICTS, settle
+from curation.context import Context, Reports
+from curation.decontamination import Benchmarks
+from curation.global_stage import LAYOUT, VERDICTS, Input, settle
 from curation.layout import Layout
+from curation.licences import licence_files
 from curation.lineage import Account, Lineage
-from curation.map_stage import MEMORY_BYTES, MapTask, decide
+from curation.map_stage import MEMORY_BYTES, SURVEY, MapTask, decide, survey
+from curation.near_duplicates.clusters import Earlier
+from curation.near_duplicates.tables import SIGNATURES
+from curation.near_duplicates.texts import KeptTexts
 from curation.origin import Reading
 from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
-from curation.running import Pool, job_count
+from curation.removals import Removals
+from curation.running import Engine, Workers, job_count, pool_of
 from curation.settings import Settings
 from curation.shards import Shard, shards, sound_files
 from curation.terms import DEFAULT_TERMS, TERMS
@@ -49,6 +56,7 @@ from indexer.errors import InputError
 
 LINEAGE = "lineage.json"
 _REPOSITORY_ROWS = 64
+_LEGAL_ROWS = 256
 Result = TypeVar("Result")
 
 
@@ -64,6 +72,15 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """What decides, beside the input, what is in a release: the settings, what was asked to be left out, benchmarks to keep out."""
+
+    settings: Settings = field(default_factory=Settings)
+    removals: Path | None = None
+    benchmarks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Curated:
     """What was made: the manifest, and what each step took, gave and cost."""
 
@@ -73,15 +90,18 @@ class Curated:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One run: its shards, settings, folder to work in, pool, and who watches."""
+    """One run: its input, choices, folder to work in, pool, and who watches."""
 
+    files: list[Path]
+    tables: list[Path]
     shards: list[Shard]
-    settings: Settings
+    choices: Choices
+    previous: Release | None
     work: Path
-    pool: Pool
+    pool: Workers
     progress: Progress | None
 
-    def place(self, stage: str, shard: Shard, suffix: str) -> Path:
+    def place(self, stage: str, shard: Shard, suffix: str = ".parquet") -> Path:
         return self.work / stage / f"{shard.number:06d}{suffix}"
 
 
@@ -89,9 +109,10 @@ def curate(
     raws: Sequence[str | Path],
     target: Path,
     described: Described,
-    settings: Settings,
+    choices: Choices,
     *,
     jobs: int | None = None,
+    engine: Engine = "processes",
     reading: Reading | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -107,78 +128,110 @@ def curate(
         folder.refuse_withdrawn()
     sound = [sound_files(folder, account) for folder in folders]
     files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
-    pieces = shards(list(files), int(settings.shards.mb * 1e6))
-    key = _key([*files.values(), *tables.values()], settings)
-    with resumable_folder(target, key, force) as work, Pool(workers, _memory(settings)) as pool:
-        for stage in ("decisions", "runs"):
+    pieces = shards(list(files), int(choices.settings.shards.mb * 1e6))
+    key = _key([*files.values(), *tables.values()], choices, described.previous)
+    with resumable_folder(target, key, force) as work, pool_of(engine, workers, _memory(choices.settings)) as pool:
+        for stage in ("survey", "decisions", "runs"):
             (work / stage).mkdir(exist_ok=True)
-        run = _Run(pieces, settings, work, pool, progress)
-        manifest, lineage = _released(run, list(tables), described, folders, account)
+        run = _Run(list(files), list(tables), pieces, choices, described.previous, work, pool, progress)
+        manifest, lineage = _released(run, described, folders, account)
     target.with_name(f"{target.name}.costs.json").write_text(json.dumps(lineage.costs(), indent=2) + "\n", "utf-8")
     return Curated(manifest, lineage)
 
 
-def _released(
-    run: _Run, tables: Sequence[Path], described: Described, folders: Sequence[Release], account: Reading
-) -> tuple[dict[str, Any], Lineage]:
+def _released(run: _Run, described: Described, folders: Sequence[Release], account: Reading) -> tuple[dict[str, Any], Lineage]:
     """Does all the stages; what they leave in the folder RELEASE is whole."""
-    lineage = Lineage()
-    for part in _map(run):
-        lineage.add(part)
+    lineage, reports = _decided(run)
     settled = settle(
-        run.shards,
-        [run.place("decisions", shard, ".parquet") for shard in run.shards],
-        _repositories(tables),
+        Input(
+            run.shards,
+            [run.place("decisions", shard) for shard in run.shards],
+            run.files,
+            _repositories(run.tables),
+            _earlier(run.previous),
+        ),
         run.work,
-        int(run.settings.write.part_mb * 1e6),
+        run.choices.settings.near_duplicates,
+        int(run.choices.settings.write.part_mb * 1e6),
     )
     lineage.add(settled.lineage)
-    layout = settled.layout
-    if not layout.parts:
+    if not settled.layout.parts:
         raise InputError(f"no file is left of {lineage.of('read').rows_in} read{_reasons(lineage)}; collect more, or change the settings")
-    written = _write(run, layout, lineage)
-    release = run.work / RELEASE
-    shutil.copyfile(run.work / REPOSITORIES, release / REPOSITORIES)
-    report = {"steps": lineage.counts(), "removed": settled.removed}
-    (release / LINEAGE).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    (release / TERMS).write_text(described.terms, "utf-8")
-    hashes = dict(sorted((part.name, part.sha256) for part in written))
-    hashes |= {name: sha256(release / name) for name in (REPOSITORIES, LINEAGE, TERMS)}
+    hashes = _write(run, settled.layout, lineage)
+    report = {"steps": lineage.counts(), "removed": settled.removed, **reports.to_json()}
+    hashes |= _write_tables(run.work, report, described.terms)
     sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
+    names = [part.name for part in settled.layout.parts]
     values = {
         **_description(described),
         "sources": sources,
-        "settings": run.settings.as_json(),
-        "counts": _counts(lineage, layout, release),
+        "settings": _stated(run.choices),
+        "counts": _counts(lineage, settled.layout, run.work / RELEASE),
         "skipped": dict(sorted(account.skipped.items())),
-        "files": [part.name for part in layout.parts],
+        "files": names,
+        "deduplicated_files": [part.deduplicated_name for part in settled.layout.parts if part.deduplicated_name in hashes],
         "hashes": hashes,
     }
-    return put_manifest(release, values), lineage
+    return put_manifest(run.work / RELEASE, values), lineage
 
 
-def _map(run: _Run) -> Iterator[Lineage]:
-    tasks = [MapTask(shard, run.settings, run.place("decisions", shard, ".parquet")) for shard in run.shards]
-    return _watched(run.pool.run(decide, tasks), run.progress, "deciding", lambda done: done.of("read"))
+def _decided(run: _Run) -> tuple[Lineage, Reports]:
+    """The map stage: licence files first, then every shard through the steps."""
+    context, lineage, reports = run.work / "context", Lineage(), Reports()
+    surveys = [MapTask(shard, context, run.place("survey", shard)) for shard in run.shards]
+    for part in _watched(run.pool.run(survey, surveys), run.progress, "looking for licences", lambda done: done.of(SURVEY)):
+        lineage.add(part)
+    if not context.is_file():
+        _context(run).write(context)
+    tasks = [MapTask(shard, context, run.place("decisions", shard)) for shard in run.shards]
+    for counted in _watched(run.pool.run(decide, tasks), run.progress, "deciding", lambda done: done.lineage.of("read")):
+        lineage.add(counted.lineage)
+        reports.merge(counted.reports)
+    return lineage, reports
 
 
-def _write(run: _Run, layout: Layout, lineage: Lineage) -> list[WrittenPart]:
-    """Shards to runs, runs to parts; returns the parts in their order."""
+def _context(run: _Run) -> Context:
+    return Context(
+        run.choices.settings,
+        licence_files(_batches([run.place("survey", shard) for shard in run.shards], _LEGAL_ROWS)),
+        Removals.read(run.choices.removals) if run.choices.removals else Removals(),
+        Benchmarks.read(run.choices.benchmarks) if run.choices.benchmarks else None,
+    )
+
+
+def _earlier(previous: Release | None) -> Earlier | None:
+    """What near-duplicates are compared with; nothing where the release before has no signatures, as the first ones had not."""
+    if previous is None or not (previous.path / SIGNATURES).is_file():
+        return None
+    files = tuple(previous.path / name for name in previous.manifest["files"])
+    return Earlier(previous.path / SIGNATURES, KeptTexts(previous.path / SIGNATURES, files))
+
+
+def _write(run: _Run, layout: Layout, lineage: Lineage) -> dict[str, str]:
+    """Shards to runs, runs to parts; returns the hashes of the files written."""
     tasks = [
-        RunTask(
-            shard, run.place("decisions", shard, ".parquet"), run.work / VERDICTS, run.work / LAYOUT, run.place("runs", shard, ".arrow")
-        )
+        RunTask(shard, run.place("decisions", shard), run.work / VERDICTS, run.work / LAYOUT, run.place("runs", shard, ".arrow"))
         for shard in run.shards
     ]
     runs = list(_watched(run.pool.run(write_run, tasks), run.progress, "sorting", _account))
-    group_bytes = int(run.settings.write.group_mb * 1e6)
+    group_bytes = int(run.choices.settings.write.group_mb * 1e6)
     pieces = pieces_of_parts(runs, len(layout.parts))
-    parts = [PartTask(part, found, run.work / RELEASE / part.name, group_bytes) for part, found in zip(layout.parts, pieces, strict=True)]
+    parts = [PartTask(part, found, run.work / RELEASE, group_bytes) for part, found in zip(layout.parts, pieces, strict=True)]
     written = list(_watched(run.pool.run(write_part, parts), run.progress, "writing", _account))
     for stage, accounts in (("sort", runs), ("write", written)):
         for each in accounts:
             lineage.of(stage).add(each.account)
-    return written
+    return dict(sorted(pair for part in written for pair in part.hashes.items()))
+
+
+def _write_tables(work: Path, report: dict[str, Any], terms: str) -> dict[str, str]:
+    """What stands beside the parts; returns the hashes."""
+    release = work / RELEASE
+    for name in (REPOSITORIES, SIGNATURES):
+        shutil.copyfile(work / name, release / name)
+    (release / LINEAGE).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (release / TERMS).write_text(terms, "utf-8")
+    return {name: sha256(release / name) for name in (REPOSITORIES, SIGNATURES, LINEAGE, TERMS)}
 
 
 def _memory(settings: Settings) -> int:
@@ -213,12 +266,17 @@ def _description(described: Described) -> dict[str, Any]:
 
 
 def _counts(lineage: Lineage, layout: Layout, release: Path) -> dict[str, Any]:
-    dropped = {name: sum(account.dropped.values()) for name, account in lineage.steps.items() if account.dropped.total()}
+    steps = {
+        name: account for name, account in lineage.steps.items() if name != "near_duplicates"
+    }  # which leaves an edition, not the release
+    dropped = {name: account.dropped.total() for name, account in steps.items() if account.dropped.total()}
     return {
         "read": lineage.of("read").rows_in,
         "dropped": dropped,
         "documents": sum(part.documents for part in layout.parts),
         "text_bytes": sum(part.text_bytes for part in layout.parts),
+        "deduplicated_documents": lineage.of("near_duplicates").rows_out,
+        "deduplicated_text_bytes": lineage.of("near_duplicates").bytes_out,
         "repositories": pq.read_metadata(release / REPOSITORIES).num_rows,
         "languages": layout.languages(),
     }
@@ -232,16 +290,34 @@ def _reasons(lineage: Lineage) -> str:
 
 
 def _repositories(tables: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    for table in tables:
-        with pq.ParquetFile(table) as file:
-            for batch in file.iter_batches(batch_size=_REPOSITORY_ROWS, use_threads=False):
-                yield from batch.to_pylist()
+    for batch in _batches(tables, _REPOSITORY_ROWS):
+        yield from batch.to_pylist()
 
 
-def _key(input_hashes: Sequence[str], settings: Settings) -> str:
-    """A name for everything that decides what the stages leave: the input by its hashes, the settings, the program."""
-    text = json.dumps([input_hashes, settings.as_json(), _program()], sort_keys=True)
+def _batches(paths: Sequence[Path], rows: int) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=rows, use_threads=False)
+
+
+def _stated(choices: Choices) -> dict[str, Any]:
+    """What the manifest says of the choices: files by name and hash."""
+    given = {"removals": [choices.removals] if choices.removals else [], "benchmarks": choices.benchmarks}
+    return choices.settings.as_json() | {name: {path.name: _digest(path) for path in paths} for name, paths in given.items()}
+
+
+def _key(input_hashes: Sequence[str], choices: Choices, previous: Release | None) -> str:
+    """A name for everything that decides what the stages leave: input and choices by their hashes, the release before, the program."""
+    before = sha256(previous.path / MANIFEST) if previous else None
+    text = json.dumps([input_hashes, _stated(choices), before, _program()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file") from error
 
 
 @lru_cache(1)

@@ -35,18 +35,27 @@ def curate(
     version: Annotated[str, typer.Option(metavar="V", help="The release's version.")],
     name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
     licenses: Annotated[
-        Literal["any", "permissive"] | None, typer.Option(help="Which licences files may have; wins over the settings file, else any.")
+        Literal["any", "permissive", "no-attribution-clause"] | None,
+        typer.Option(help="Which licences files may have; wins over the settings file, else any."),
     ] = None,
     settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with a table of settings for each step.")] = None,
+    removals: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON Lines of what was asked to be left out.")] = None,
+    decontaminate: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="A benchmark as JSON Lines, whose problems no file may hold; may be repeated.")
+    ] = [],  # noqa: B006
     terms: Annotated[Path | None, typer.Option(metavar="FILE", help="The terms of use, Markdown; by default our own text.")] = None,
     previous: Annotated[Path | None, typer.Option(metavar="RELEASE", help="The release that this one follows.")] = None,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="How many processes work; by default one a core.")] = None,
+    engine: Annotated[
+        Literal["processes", "ray"],
+        typer.Option(help="What runs the work: processes of this machine, or Ray, here or on the cluster that RAY_ADDRESS names."),
+    ] = "processes",
     force: Force = False,
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
     """Make a release: each content once, sorted, by language, with a manifest. A run that was stopped goes on where it was."""
-    from curation.curate import Described
+    from curation.curate import Choices, Described
     from curation.curate import curate as run
     from curation.origin import Reading
     from curation.terms import DEFAULT_TERMS
@@ -64,8 +73,9 @@ def curate(
             raws,
             output,
             described,
-            _chosen(settings, licenses),
+            Choices(_chosen(settings, licenses), removals, tuple(decontaminate)),
             jobs=jobs,
+            engine=engine,
             reading=Reading(skip_bad, warn),
             force=force,
             progress=progress,

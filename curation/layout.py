@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from curation.duplicates import Place
+from curation.placing import Place
 from indexer.disk import write_whole
 
 UNKNOWN = "unknown"
@@ -37,6 +37,11 @@ class Part:
     def name(self) -> str:
         """Its path in the release."""
         return f"data/{self.first.folder}/part-{self.number:05d}.parquet"
+
+    @property
+    def deduplicated_name(self) -> str:
+        """The same part of the edition without near-duplicates, which may have nothing of it."""
+        return f"data-deduplicated/{self.first.folder}/part-{self.number:05d}.parquet"
 
 
 @dataclass(frozen=True, slots=True)

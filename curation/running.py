@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -29,6 +29,30 @@ _WAITING = 2  # tasks a worker has before it
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+
+Engine = Literal["processes", "ray"]
+
+
+class Workers(Protocol):
+    """Something that runs tasks; the two engines are `Pool` and `curation.ray_engine.RayPool`. For one thread."""
+
+    def run(self, task: Callable[[Argument], Result], arguments: Sequence[Argument]) -> Iterator[Result]:
+        """What the task returns for each argument, in any order. Raises what a task raises, WorkerLost where one was killed."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def pool_of(engine: Engine, jobs: int, memory_bytes: int) -> Workers:
+    """The engine of this name, to be entered. Raises ModuleNotFoundError where its extra is not installed."""
+    if engine == "processes":
+        return Pool(jobs, memory_bytes)
+    from curation.ray_engine import RayPool  # noqa: PLC0415 - an extra
+
+    return RayPool(jobs, memory_bytes)
 
 
 class Pool:

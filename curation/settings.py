@@ -18,12 +18,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+from curation.decontamination import DecontaminationSettings
 from curation.filter_settings import FilterSettings
+from curation.licences import POLICIES, Policy
+from curation.malicious import MalwareSettings
+from curation.near_duplicates.settings import NearDuplicateSettings
 from indexer.errors import InputError
-
-Policy = Literal["any", "permissive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +56,30 @@ class Settings:
 
     shards: ShardSettings = field(default_factory=ShardSettings)
     licenses: LicenseSettings = field(default_factory=LicenseSettings)
+    malicious: MalwareSettings = field(default_factory=MalwareSettings)
     filters: FilterSettings = field(default_factory=FilterSettings)
+    decontamination: DecontaminationSettings = field(default_factory=DecontaminationSettings)
+    near_duplicates: NearDuplicateSettings = field(default_factory=NearDuplicateSettings)
     write: WriteSettings = field(default_factory=WriteSettings)
 
     def __post_init__(self) -> None:
-        if self.licenses.policy not in get_args(Policy):
-            raise InputError(f"licenses.policy: {self.licenses.policy!r}; wanted one of {', '.join(get_args(Policy))}")
+        if self.licenses.policy not in POLICIES:
+            raise InputError(f"licenses.policy: {self.licenses.policy!r}; wanted one of {', '.join(POLICIES)}")
         for name, size in (("shards.mb", self.shards.mb), ("write.part_mb", self.write.part_mb), ("write.group_mb", self.write.group_mb)):
             if not 0 < size < float("inf"):
                 raise InputError(f"{name}: {size}; wanted a number of MB above 0")
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest states them."""
-        tables = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        return {
-            name: table.as_mapping() if isinstance(table, FilterSettings) else dataclasses.asdict(table) for name, table in tables.items()
-        }
+        return {each.name: _as_json(getattr(self, each.name)) for each in dataclasses.fields(self)}
+
+
+def _as_json(table: Any) -> dict[str, Any]:
+    if isinstance(table, FilterSettings):
+        return table.as_mapping()
+    if isinstance(table, MalwareSettings):
+        return {"address": table.address, "content_ids": sorted(table.content_ids)}
+    return dataclasses.asdict(table)
 
 
 def read_settings(path: Path) -> Settings:
@@ -98,6 +108,8 @@ def _table(name: str, table: Any, defaults: Any) -> Any:
         raise InputError(f"{name}: {table!r}; wanted a table, [{name}] and its keys below")
     if isinstance(defaults, FilterSettings):
         return FilterSettings.from_mapping(table, name)
+    if isinstance(defaults, MalwareSettings):
+        return _malware_settings(name, table)
     _check_names(table, [each.name for each in dataclasses.fields(defaults)], "key", f"{name}.")
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -106,6 +118,15 @@ def _table(name: str, table: Any, defaults: Any) -> Any:
             raise InputError(f"{name}.{key}: {value!r}; wanted a value like {default!r}")
         values[key] = float(value) if isinstance(value, int) and isinstance(default, float) else value
     return dataclasses.replace(defaults, **values)
+
+
+def _malware_settings(name: str, table: Mapping[str, Any]) -> MalwareSettings:
+    """`address` of ClamAV's daemon, and `content_ids`, a list."""
+    _check_names(table, ["address", "content_ids"], "key", f"{name}.")
+    address, listed = table.get("address"), table.get("content_ids", [])
+    if not isinstance(address, str | None) or not isinstance(listed, list):
+        raise InputError(f"{name}: wanted address = 'unix:PATH' or 'tcp:HOST:PORT', and content_ids = [...]")
+    return MalwareSettings.of(address, map(str, listed), f"{name}.content_ids")
 
 
 def _kinds(default: Any) -> tuple[type, ...]:

@@ -1,7 +1,8 @@
 """How are the files that stay put into their parts of the release, sorted, however many there are?
 
 In two passes, each in tasks of bounded memory. The first goes through a shard once and leaves a run: its files sorted as the
-release is, cut where parts of the release begin. The second takes what all runs have for one part, sorts it and writes the part.
+release is, cut where parts of the release begin. The second takes what all runs have for one part, sorts it and writes the part,
+and beside it the same part of the edition without near-duplicates, which holds those of its files that stand for their cluster.
 
 Not here: where files belong (`curation.layout`), which stay (`curation.global_stage`).
 """
@@ -17,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.duplicates import Place
 from curation.global_stage import read_verdicts
 from curation.layout import Layout, Part, folder_of, read_layout
 from curation.lineage import Account, account_of
 from curation.map_stage import read_decisions
+from curation.placing import Place
 from curation.release_folder import sha256, text_bytes, writer_options
 from curation.shards import Shard, read_shard
 from curation.steps import FILLED
@@ -31,7 +32,7 @@ from indexer.disk import appear, disk_errors, part_of, write_whole
 RUN_MEMORY_BYTES = 700_000_000
 _RUN_BYTES = 64_000_000  # of text sorted at once
 _GROUP_ROWS = 1000  # readers that show pages of rows read a row group at once
-_RUN_SCHEMA = FILES_SCHEMA.append(pa.field("row", pa.int64()))
+_RUN_SCHEMA = pa.schema([*FILES_SCHEMA, ("row", pa.int64()), ("representative", pa.bool_())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +57,25 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class PartTask:
-    """A part of the release: the record batches that have something for it, and the file to write."""
+    """A part of the release, the record batches that have something for it, and the release's folder."""
 
     part: Part
     pieces: tuple[tuple[Path, int], ...]
-    target: Path
+    release: Path
     group_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """A part that was written."""
+    """A part that was written: the SHA-256 of its files by their names, and what was counted."""
 
-    name: str
-    sha256: str
+    hashes: dict[str, str]
     account: Account
 
 
 def part_memory_bytes(part_bytes: int) -> int:
     """What writing a part may take: its rows unpacked, sorted, and on their way to the file."""
-    return 300_000_000 + 4 * part_bytes
+    return 300_000_000 + 5 * part_bytes
 
 
 def write_run(task: RunTask) -> Run:
@@ -97,14 +97,18 @@ def write_run(task: RunTask) -> Run:
 
 
 def write_part(task: PartTask) -> WrittenPart:
-    """Writes a part of the release unless it is there."""
+    """Writes a part of the release, in both editions, unless it is there; the one of all files last."""
     account = Account()
     account.takes(task.part.documents, task.part.text_bytes)
     account.gives(task.part.documents, task.part.text_bytes)
+    whole, fewer = task.release / task.part.name, task.release / task.part.deduplicated_name
     with account.measured():
-        if not task.target.is_file():
-            _write_sorted(_gathered(task.pieces), task)
-        return WrittenPart(task.part.name, sha256(task.target), account)
+        if not whole.is_file():
+            table = _gathered(task.pieces)
+            _write_sorted(table.filter(pc.field("representative")), fewer, task.group_bytes)
+            _write_sorted(table, whole, task.group_bytes)
+        hashes = {str(path.relative_to(task.release)): sha256(path) for path in (whole, fewer) if path.is_file()}
+        return WrittenPart(hashes, account)
 
 
 def pieces_of_parts(runs: Sequence[Run], n_parts: int) -> list[tuple[tuple[Path, int], ...]]:
@@ -137,8 +141,10 @@ def _staying(task: RunTask) -> Iterator[pa.RecordBatch]:
     if not verdicts.num_rows:
         return
     decided = read_decisions(task.decisions)
-    places = pc.index_in(verdicts.column("row"), decided.column("row"))
-    known = decided.select(["row", *FILLED]).take(places).append_column("cluster_id", verdicts.column("cluster_id")).combine_chunks()
+    known = decided.select(FILLED).take(pc.index_in(verdicts.column("row"), decided.column("row")))
+    for name in verdicts.column_names:
+        known = known.append_column(name, verdicts.column(name))
+    known = known.combine_chunks()
     rows = known.column("row").to_numpy()
     first = task.shard.first_row
     for batch in read_shard(task.shard):
@@ -150,7 +156,7 @@ def _staying(task: RunTask) -> Iterator[pa.RecordBatch]:
 
 def _filled(batch: pa.RecordBatch, known: pa.Table) -> pa.RecordBatch:
     columns = {name: known.column(name).combine_chunks() for name in known.column_names}
-    arrays = [columns.get(name, batch.column(name) if name != "row" else None) for name in _RUN_SCHEMA.names]
+    arrays = [columns[name] if name in columns else batch.column(name) for name in _RUN_SCHEMA.names]
     return pa.RecordBatch.from_arrays(arrays, schema=_RUN_SCHEMA)
 
 
@@ -177,17 +183,21 @@ def _gathered(pieces: Sequence[tuple[Path, int]]) -> pa.Table:
     table = pa.Table.from_batches(batches, _RUN_SCHEMA).combine_chunks()
     batches.clear()
     order = pc.sort_indices(table.select(["repository", "path", "row"]), [(name, "ascending") for name in ("repository", "path", "row")])
-    return table.select(FILES_SCHEMA.names).take(order)
+    return table.drop_columns(["row"]).take(order)
 
 
-def _write_sorted(table: pa.Table, task: PartTask) -> None:
-    task.target.parent.mkdir(parents=True, exist_ok=True)
+def _write_sorted(table: pa.Table, target: Path, group_bytes: int) -> None:
+    """A file of these rows; none where there are none."""
+    if not table.num_rows:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
     sizes = pc.binary_length(table.column("content")).to_pylist()
-    with disk_errors(task.target), open(part_of(task.target), "wb") as file:
+    rows = table.select(FILES_SCHEMA.names)
+    with disk_errors(target), open(part_of(target), "wb") as file:
         with pq.ParquetWriter(file, FILES_SCHEMA, **writer_options(FILES_SCHEMA)) as writer:
-            for begin, end in _groups(sizes, task.group_bytes):
-                writer.write_table(table.slice(begin, end - begin), row_group_size=end - begin)
-        appear(file, task.target)
+            for begin, end in _groups(sizes, group_bytes):
+                writer.write_table(rows.slice(begin, end - begin), row_group_size=end - begin)
+        appear(file, target)
 
 
 def _groups(sizes: Sequence[int], group_bytes: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.collect import collect
-from curation.curate import Described, curate
+from curation.curate import Choices, Described, curate
+from curation.decontamination import DecontaminationSettings
 from curation.filter_settings import FilterSettings
 from curation.layout import folder_of
+from curation.near_duplicates.settings import NearDuplicateSettings
 from curation.origin import Reading
 from curation.release_folder import check_hashes
 from curation.settings import ShardSettings, read_settings, settings_of
@@ -32,7 +35,7 @@ def raw(folder: Path, rows: list[dict[str, Any]]) -> Path:
 def released(raws: list[Path], target: Path, tables: dict[str, Any] | None = None, **options: Any) -> tuple[dict[str, Any], list[Any]]:
     """The manifest and the rows of a release made with these settings."""
     options = {"jobs": 1} | options
-    made = curate(raws, target, Described("demo", "1.0", "2026-01-03"), settings_of(tables or {}), **options)
+    made = curate(raws, target, Described("demo", "1.0", "2026-01-03"), Choices(settings_of(tables or {})), **options)
     return made.manifest, [row for batch in Release.open(target).batches() for row in batch.to_pylist()]
 
 
@@ -41,13 +44,13 @@ def at(year: int) -> datetime:
 
 
 PERMISSIVE = {"licenses": {"policy": "permissive"}}
-SAME = {"content": "x = 1\n", "license_expression": "MIT", "license_type": "permissive"}
+SAME = {"content": "x = 1\n", "license_expression": "MIT"}
 
 
 @pytest.mark.parametrize(
     ("worse", "better"),
     [
-        ({"license_type": "copyleft", "stars": 9}, {"license_type": "permissive"}),
+        ({"license_expression": "GPL-3.0-only", "stars": 9}, {"license_expression": "MIT"}),
         ({"stars": 3, "forks": 9}, {"stars": 4}),
         ({"stars": None}, {"stars": 0}),
         ({"stars": 1, "forks": 1, "first_seen": at(2001)}, {"stars": 1, "forks": 2, "first_seen": at(2002)}),
@@ -86,6 +89,8 @@ def test_each_content_stands_once_across_raw_folders_with_itself_as_cluster(tmp_
         "documents": 700,
         "text_bytes": size,
         "repositories": 2,
+        "deduplicated_documents": 700,
+        "deduplicated_text_bytes": size,
         "languages": {"python": {"documents": 700, "text_bytes": size}},
     }
 
@@ -104,7 +109,12 @@ def test_the_manifest_says_what_was_made_of_what(tmp_path: Path) -> None:
         "settings": {
             "shards": {"mb": 32.0},
             "licenses": {"policy": "any"},
+            "malicious": {"address": None, "content_ids": []},
             "filters": FilterSettings().as_mapping(),
+            "decontamination": asdict(DecontaminationSettings()),
+            "near_duplicates": asdict(NearDuplicateSettings()),
+            "removals": {},
+            "benchmarks": {},
             "write": {"part_mb": 128.0, "group_mb": 8.0},
         },
         "files": ["data/python/part-00000.parquet"],
@@ -128,8 +138,8 @@ def test_repositories_are_those_of_the_kept_files_with_their_texts(tmp_path: Pat
 
 
 def test_only_permissive_files_are_admitted_when_asked(tmp_path: Path) -> None:
-    types = ("permissive", "weak_copyleft", "copyleft", "other", "none")
-    rows = [{"content": f"{t}\n", "repository": f"o/{t}", "path": "a.py", "license_type": t} for t in types]
+    licences = {"permissive": "MIT", "weak_copyleft": "MPL-2.0", "copyleft": "GPL-3.0-only", "other": "CC-BY-NC-4.0", "none": None}
+    rows = [{"content": f"{t}\n", "repository": f"o/{t}", "path": "a.py", "license_expression": e} for t, e in licences.items()]
     manifest, kept = released([raw(tmp_path / "raw", rows)], tmp_path / "release", PERMISSIVE)
     assert [row["repository"] for row in kept] == ["o/permissive"]
     assert (manifest["counts"]["dropped"], manifest["settings"]["licenses"]) == ({"licenses": 4}, {"policy": "permissive"})
@@ -138,7 +148,7 @@ def test_only_permissive_files_are_admitted_when_asked(tmp_path: Path) -> None:
 
 def test_a_copy_under_an_excluded_licence_does_not_hide_an_admitted_one(tmp_path: Path) -> None:
     rows = [
-        SAME | {"repository": "o/copyleft", "path": "a.py", "license_type": "copyleft", "stars": 100},
+        SAME | {"repository": "o/copyleft", "path": "a.py", "license_expression": "GPL-3.0-only", "stars": 100},
         SAME | {"repository": "o/free", "path": "a.py"},
     ]
     _, kept = released([raw(tmp_path / "raw", rows)], tmp_path / "release", PERMISSIVE)
@@ -146,7 +156,7 @@ def test_a_copy_under_an_excluded_licence_does_not_hide_an_admitted_one(tmp_path
 
 
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:
-    rows = [SAME | {"repository": "o/a", "path": "a.py", "license_type": "copyleft"}]
+    rows = [SAME | {"repository": "o/a", "path": "a.py", "license_expression": "GPL-3.0-only"}]
     with pytest.raises(InputError, match=r"no file is left of 1 read \(dropped: 1 by licenses \(copyleft\)\)"):
         released([raw(tmp_path / "raw", rows)], tmp_path / "release", PERMISSIVE)
     assert not (tmp_path / "release").exists()
@@ -179,7 +189,13 @@ def test_equal_input_gives_equal_bytes_however_many_work(tmp_path: Path) -> None
     one = contents(tmp_path / "one")
     assert one == contents(tmp_path / "again") == contents(tmp_path / "two")
     assert not (tmp_path / "one.part").exists()
-    assert {name for name in one if not name.startswith("data/")} == {"manifest.json", "lineage.json", "repositories.parquet", "TERMS.md"}
+    assert {name for name in one if not name.startswith("data")} == {
+        "manifest.json",
+        "lineage.json",
+        "repositories.parquet",
+        "TERMS.md",
+        "near_duplicates.parquet",
+    }
     assert {"data/unknown/part-00000.parquet", "data/python/part-00001.parquet"} <= set(one)
 
 
@@ -207,28 +223,27 @@ def test_parts_hold_one_language_each_sorted_and_in_bounds(tmp_path: Path) -> No
 
 def test_the_lineage_says_what_each_step_took_gave_and_dropped(tmp_path: Path) -> None:
     rows = [SAME | {"repository": "o/a", "path": f"{i}.py", "content": f"x = {i % 7}\n"} for i in range(10)]
-    rows.append({"repository": "o/b", "path": "b.py", "content": "y = 1\n", "license_type": "copyleft"})
+    rows.append({"repository": "o/b", "path": "b.py", "content": "y = 1\n", "license_expression": "GPL-3.0-only"})
     released([raw(tmp_path / "raw", rows)], tmp_path / "release", PERMISSIVE)
     steps = {step.pop("step"): step for step in json.loads((tmp_path / "release" / "lineage.json").read_text())["steps"]}
-    kept = {"rows_out": 7, "bytes_out": 42}
+    whole, admitted, kept = ({"rows_in": rows, "bytes_in": 6 * rows, "rows_out": rows, "bytes_out": 6 * rows} for rows in (11, 10, 7))
     assert steps == {
-        "read": {"rows_in": 11, "bytes_in": 66, "rows_out": 11, "bytes_out": 66, "dropped": {}},
-        "complete": {"rows_in": 11, "bytes_in": 66, "rows_out": 11, "bytes_out": 66, "dropped": {}},
+        "survey": {"rows_in": 11, "bytes_in": 66, "rows_out": 0, "bytes_out": 0, "dropped": {}},
+        **{name: {**whole, "dropped": {}} for name in ("read", "complete", "removals")},
         "licenses": {"rows_in": 11, "bytes_in": 66, "rows_out": 10, "bytes_out": 60, "dropped": {"copyleft": 1}},
-        "filters": {"rows_in": 10, "bytes_in": 60, "rows_out": 10, "bytes_out": 60, "dropped": {}},
-        "exact_duplicates": {"rows_in": 10, "bytes_in": 60, **kept, "dropped": {"same content": 3}},
-        "sort": {"rows_in": 7, "bytes_in": 42, **kept, "dropped": {}},
-        "write": {"rows_in": 7, "bytes_in": 42, **kept, "dropped": {}},
+        **{name: {**admitted, "dropped": {}} for name in ("malicious", "filters", "decontamination", "sign")},
+        "exact_duplicates": {"rows_in": 10, "bytes_in": 60, "rows_out": 7, "bytes_out": 42, "dropped": {"same content": 3}},
+        **{name: {**kept, "dropped": {}} for name in ("near_duplicates", "sort", "write")},
     }
     costs = {step.pop("step"): step for step in json.loads((tmp_path / "release.costs.json").read_text())}
     assert list(costs) == list(steps)
     assert sum(cost["seconds"] for cost in costs.values()) > 0
-    assert all(10 < cost["peak_mb"] < 4000 for cost in costs.values())
+    assert all(10 < costs[name]["peak_mb"] < 4000 for name in ("survey", "read", "sign", "near_duplicates", "write"))
 
 
 def test_what_each_step_removed_is_reported_with_samples_and_its_thresholds_are_settings(tmp_path: Path) -> None:
     rows = [SAME | {"repository": "o/a", "path": f"{name}.py", "content": content} for name, content in (("a", "x = 1\n"), ("b", "y" * 60))]
-    rows.append({"repository": "o/b", "path": "c.c", "content": "int z;\n", "license_type": "copyleft"})
+    rows.append({"repository": "o/b", "path": "c.c", "content": "int z;\n", "license_expression": "GPL-3.0-only"})
     raws = [raw(tmp_path / "raw", rows)]
     _, kept = released(raws, tmp_path / "release", PERMISSIVE | {"filters": {"max_line_length": 50}})
     assert [row["path"] for row in kept] == ["a.py"]
@@ -240,11 +255,78 @@ def test_what_each_step_removed_is_reported_with_samples_and_its_thresholds_are_
     assert [row["path"] for row in kept] == ["a.py", "b.py"]
 
 
+FUNCTION = "".join(f"def part_{i}(value_{i}):\n    return value_{i} * {i} + offset_{i}\n\n" for i in range(30))
+
+
+def test_the_second_edition_holds_one_of_each_cluster_and_the_first_names_it(tmp_path: Path) -> None:
+    contents = {"a.py": FUNCTION, "b.py": FUNCTION + "last = 1\n", "c.py": "import os\n" * 3, "d.c": "int unlike;\n"}
+    rows = [SAME | {"repository": "o/a", "path": path, "content": content, "stars": len(content)} for path, content in contents.items()]
+    manifest, kept = released([raw(tmp_path / "raw", rows)], tmp_path / "release")
+    clusters = {row["path"]: row["cluster_id"] for row in kept}
+    assert clusters["a.py"] == clusters["b.py"] in {content_id(contents[name].encode()) for name in ("a.py", "b.py")}
+    assert len(set(clusters.values())) == 3
+    fewer = [pq.read_table(tmp_path / "release" / name) for name in manifest["deduplicated_files"]]
+    assert sorted(path for table in fewer for path in table.column("path").to_pylist()) == ["b.py", "c.py", "d.c"]
+    assert {tuple(table.column_names) for table in fewer} == {tuple(FILES_SCHEMA.names)}
+    assert manifest["counts"]["deduplicated_documents"] == 3
+    assert manifest["files"] == ["data/c/part-00000.parquet", "data/python/part-00000.parquet"]
+    check_hashes(Release.open(tmp_path / "release"))
+
+
+def test_a_cluster_keeps_its_name_in_the_next_version(tmp_path: Path) -> None:
+    _, first = released([raw(tmp_path / "raw", [SAME | {"repository": "o/a", "path": "a.py", "content": FUNCTION}])], tmp_path / "one")
+    rows = [SAME | {"repository": "o/b", "path": f"{i}.py", "content": FUNCTION + f"last = {i}\n"} for i in range(20)]
+    previous = Release.open(tmp_path / "one")
+    curate([raw(tmp_path / "more", rows)], tmp_path / "two", Described("demo", "2", "2026-01-04", previous), Choices(), jobs=1)
+    second = [row for batch in Release.open(tmp_path / "two").batches() for row in batch.to_pylist()]
+    assert {row["cluster_id"] for row in second} == {first[0]["cluster_id"]}
+
+
+def test_licence_files_of_the_whole_input_say_what_a_file_is_under(tmp_path: Path, mit_text: str) -> None:
+    rows = [{"repository": "o/a", "path": path, "content": content} for path, content in (("z/LICENSE", mit_text), ("z/m.py", "x = 1\n"))]
+    rows.append({"repository": "o/a", "path": "free.py", "content": "y = 1\n"})
+    released([raw(tmp_path / "raw", rows)], tmp_path / "release", PERMISSIVE | {"shards": {"mb": 0.000001}})
+    found = [row for batch in Release.open(tmp_path / "release").batches() for row in batch.to_pylist()]
+    assert {(row["path"], row["license_expression"], row["license_evidence"], row["license_type"]) for row in found} == {
+        ("z/LICENSE", "MIT", "license_file", "permissive"),
+        ("z/m.py", "MIT", "license_file", "permissive"),
+    }
+    report = json.loads((tmp_path / "release" / "lineage.json").read_text())
+    assert report["licenses"]["licenses"] == {"MIT": 2, "NONE": 1}
+
+
+def test_removals_benchmarks_and_lists_drop_files_and_stand_in_the_manifest(tmp_path: Path) -> None:
+    solution = "def fold(values):\n    total = 0\n    for index, value in enumerate(values):\n        total ^= (value << index) % 8191\n"
+    contents = {"o/gone": "a = 1\n", "o/held": solution + "    return total\n", "o/bad": "b = 2\n", "o/good": "c = 3\n"}
+    rows = [SAME | {"repository": repository, "path": "m.py", "content": content} for repository, content in contents.items()]
+    removals, benchmark = tmp_path / "removals.jsonl", tmp_path / "made_up.jsonl"
+    removals.write_text('{"repository": "o/gone"}\n')
+    problem = {"task_id": "made/0", "prompt": solution, "canonical_solution": "    return total\n", "entry_point": "fold"}
+    benchmark.write_text(json.dumps(problem) + "\n")
+    settings = settings_of({"malicious": {"content_ids": [content_id(b"b = 2\n")]}})
+    made = curate(
+        [raw(tmp_path / "raw", rows)], tmp_path / "release", Described("demo", "1", "2026-01-03"), Choices(settings, removals, (benchmark,))
+    )
+    assert [row["repository"] for batch in Release.open(tmp_path / "release").batches() for row in batch.to_pylist()] == ["o/good"]
+    assert made.manifest["counts"]["dropped"] == {"removals": 1, "malicious": 1, "decontamination": 1}
+    assert list(made.manifest["settings"]["removals"]) == ["removals.jsonl"]
+    report = json.loads((tmp_path / "release" / "lineage.json").read_text())
+    assert [(row["repository"], row["task_id"]) for row in report["decontamination"]] == [("o/held", "made/0")]
+    assert report["malicious"]["status"] == "not scanned"
+    assert report["removed"]["removals"]["removed_repository"]["files"] == 1
+
+
+def test_a_removals_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    raws = [raw(tmp_path / "raw", [SAME | {"repository": "o/a", "path": "a.py"}])]
+    with pytest.raises(InputError, match=r"nowhere\.jsonl: cannot be read"):
+        curate(raws, tmp_path / "release", Described("demo", "1", "2026-01-03"), Choices(removals=tmp_path / "nowhere.jsonl"))
+
+
 def test_the_version_before_is_named(tmp_path: Path) -> None:
     raws = [raw(tmp_path / "raw", [SAME | {"repository": "o/a", "path": "a.py"}])]
     released(raws, tmp_path / "one")
     previous = Release.open(tmp_path / "one")
-    made = curate(raws, tmp_path / "two", Described("demo", "1.1", "2026-01-04", previous), settings_of({}))
+    made = curate(raws, tmp_path / "two", Described("demo", "1.1", "2026-01-04", previous), Choices())
     digest = hashlib.sha256((tmp_path / "one" / "manifest.json").read_bytes()).hexdigest()
     assert (made.manifest["previous_version"], made.manifest["previous_manifest_sha256"]) == ("1.0", digest)
 
@@ -310,11 +392,14 @@ def test_rows_that_lack_what_they_need_are_counted_by_what_they_lack(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[filter]\nx = 1\n", "filter: no table of this name; known: shards, licenses, filters, write"),
+        (
+            "[filter]\nx = 1\n",
+            "filter: no table of this name; known: shards, licenses, malicious, filters, decontamination, near_duplicates, write",
+        ),
         ("[write]\nparts_mb = 1\n", "write.parts_mb: no key of this name; known: write.part_mb, write.group_mb"),
         ("[write]\npart_mb = 'much'\n", "write.part_mb: 'much'; wanted a value like 128.0"),
         ("[write]\npart_mb = 0\n", "write.part_mb: 0.0; wanted a number of MB above 0"),
-        ("[licenses]\npolicy = 'mine'\n", "licenses.policy: 'mine'; wanted one of any, permissive"),
+        ("[licenses]\npolicy = 'mine'\n", "licenses.policy: 'mine'; wanted one of any, permissive, no-attribution-clause"),
         ("[filters]\nmax_lines = 'few'\n", "filters.max_lines: got 'few'; want a whole number"),
         ("write = 3\n", "write: 3; wanted a table"),
         ("[write\n", "not TOML"),

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from curation.collect import collect
-from curation.curate import Described, curate
+from curation.curate import Choices, Described, curate
 from curation.distribution import push, status, withdraw
 from curation.origin import Reading
 from curation.pipeline import index_sources
 from curation.release_folder import check_hashes
-from curation.settings import Settings
 from curation.terms import DEFAULT_TERMS
 from indexer.corpus import Release
 from indexer.errors import BackendUnavailable, IndexCorrupt, IndexNotFound, InputError
@@ -34,7 +33,7 @@ def make(tmp_path: Path) -> Make:
 
     def release(version: str, date: str = "2026-01-01", terms: str = DEFAULT_TERMS, name: str = "demo") -> Release:
         folder = tmp_path / f"{name}-{version}".replace("/", "")
-        curate([tmp_path / "raw"], folder, Described(name, version, date, terms=terms), Settings())
+        curate([tmp_path / "raw"], folder, Described(name, version, date, terms=terms), Choices())
         return Release.open(folder)
 
     return release
@@ -147,7 +146,7 @@ def test_nothing_new_is_made_of_a_withdrawn_release(make: Make, place: Path, tmp
     with pytest.raises(InputError, match=message):
         index_sources([str(release.path)], tmp_path / "x.index", date="2026-02-03")
     with pytest.raises(InputError, match=message):
-        curate([release.path], tmp_path / "next", Described("demo", "2", "2026-02-03"), Settings())
+        curate([release.path], tmp_path / "next", Described("demo", "2", "2026-02-03"), Choices())
     with pytest.raises(InputError, match="--reason"):
         withdraw(release, " ", "2026-02-02")
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import psutil
@@ -14,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.collect import collect
+from curation.curate import Choices, Described, curate
 from curation.origin import Reading
 from curation.running import Pool
+from curation.settings import settings_of
 from indexer.corpus import FILES_SCHEMA
 from indexer.errors import WorkerLost
 
@@ -49,7 +52,7 @@ def small_groups(folder: Path, target: Path) -> Path:
     return target
 
 
-def begun(raw: Path, target: Path, settings: str = SETTINGS) -> subprocess.Popen[bytes]:
+def begun(raw: Path, target: Path, settings: str = SETTINGS, engine: str = "processes") -> subprocess.Popen[bytes]:
     file = target.with_name("settings.toml")
     file.write_text(settings)
     command = [sys.executable, "-m", "wherefrom", "curate", str(raw), "-o", str(target), "--version", "1", "--settings", str(file)]
@@ -75,8 +78,15 @@ def killed(run: subprocess.Popen[bytes], target: Path, at: int) -> list[psutil.P
             run.kill()
             run.wait()
             return workers
-        time.sleep(0.002)
+        time.sleep(0.02)
     return []
+
+
+def made_here(raw: Path, target: Path, settings: str) -> dict[str, bytes]:
+    """What a release holds that is made in this process alone."""
+    choices = Choices(settings_of(tomllib.loads(settings)))
+    curate([raw], target, Described("demo", "1", "2026-01-01"), choices, jobs=1)
+    return contents(target)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -84,8 +94,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_killed_run_leaves_no_worker_and_goes_on_to_the_same_bytes(raw: Path, tmp_path: Path) -> None:
-    assert begun(raw, tmp_path / "whole").wait() == 0
-    expected = contents(tmp_path / "whole")
+    expected = made_here(raw, tmp_path / "whole", SETTINGS)
     moments = sorted(random.Random(20261123).choices(range(45), k=KILLS))
     target, had_workers, kept = tmp_path / "release", 0, dict[Path, int]()
     for moment in moments:
@@ -103,14 +112,16 @@ def test_a_killed_run_leaves_no_worker_and_goes_on_to_the_same_bytes(raw: Path, 
 
 
 def test_a_changed_setting_starts_clean(raw: Path, tmp_path: Path) -> None:
-    target = tmp_path / "release"
+    target, settings = tmp_path / "release", "[shards]\nmb = 0.05\n"
     killed(begun(raw, target), target, 30)
     assert len(finished_files(target)) >= 30
-    for each in (target, tmp_path / "again" / "release"):
-        each.parent.mkdir(exist_ok=True)
-        assert begun(raw, each, settings="[shards]\nmb = 0.05\n").wait() == 0
-    assert contents(target) == contents(tmp_path / "again" / "release")
+    assert made_here(raw, target, settings) == made_here(raw, tmp_path / "again", settings)
     assert not target.with_name("release.part").exists()
+
+
+def test_ray_makes_the_same_bytes(raw: Path, tmp_path: Path) -> None:
+    assert begun(raw, tmp_path / "ray", engine="ray").wait() == 0
+    assert contents(tmp_path / "ray") == made_here(raw, tmp_path / "here", SETTINGS)
 
 
 def die(number: int) -> int:
