@@ -106,6 +106,14 @@ def test_each_file_of_a_batch_is_judged_alone(read: Callable[..., Benchmarks]) -
     assert found[1] is None
 
 
+def test_large_batches_are_looked_at_in_parts(read: Callable[..., Benchmarks]) -> None:
+    benchmarks, large = read(PARITY), HOST * 20_000
+    found = benchmark_matches(batch(WHOLE, large, WHOLE, "", large + WHOLE, HOST, WHOLE), benchmarks)
+    assert [match is not None for match in found] == [True, False, True, False, True, False, True]
+    assert found[4] is not None
+    assert found[4].start_line > large.count("\n")
+
+
 def test_pieces_scattered_over_a_file_do_not_add_up(read: Callable[..., Benchmarks]) -> None:
     lines = WHOLE.splitlines(keepends=True)
     rng = random.Random(1)
