@@ -1,7 +1,7 @@
 """Which k-grams do the texts of benchmarks have, and how much of which text does a batch of files hold?
 
-Every k-gram of a text is kept and every one of a file is looked up: nothing is sampled. Grams are those of the engine's
-fingerprints, so one can be told from another by 48 bits; a match counts many.
+Every k-gram of a text is kept that at most MAX_PROBLEMS problems share, and every one of a file is looked up: nothing is sampled.
+Grams are those of the engine's fingerprints, so one can be told from another by 48 bits; a match counts many.
 
 Not here: what counts as a match (`curation.decontamination`), how tokens and grams are made (`indexer.text`, `indexer.fingerprint`).
 """
@@ -20,6 +20,7 @@ from indexer.text.tokens import Tokens, rename, tokenize
 
 EVERY_EXACT = replace(SPEC.exact, window=1, reach=0)
 EVERY_RENAMED = replace(SPEC.renamed, window=1, reach=0)
+MAX_PROBLEMS = 50  # what more problems of the benchmarks share is none of theirs: licence notices, instructions, imports
 _FILTER_BITS = 20
 LOWER = np.arange(256, dtype=np.uint8)  # by byte, its lower case in ASCII
 LOWER[ord("A") : ord("Z") + 1] += 32
@@ -79,39 +80,54 @@ class Grams:
     prefilter: NDArray[np.bool_]
 
     @classmethod
-    def exact(cls, streams: Streams) -> Grams:
+    def exact(cls, streams: Streams, problems: NDArray[np.int64]) -> Grams:
         """What is found counts by the rarity of its tokens in bits; a token that a text has n times counts 1/n each time, and a
-        number one bit at most: the next number of a list is no surprise."""
+        number one bit at most: the next number of a list is no surprise. `problems` says which problem each text is of."""
         tokens = streams.tokens
         text_at = _owner(tokens.token_offsets)
         firsts = tokens.data[tokens.starts]
         is_number = (firsts >= ord("0")) & (firsts <= ord("9"))
         rarity = bits(tokens.hashes)
         weights = np.where(is_number, np.minimum(rarity, 1.0), rarity) * _shares(text_at, tokens.hashes)
-        return cls._build(streams.exact, text_at, weights, EVERY_EXACT.k, len(tokens.token_offsets) - 1)
+        kept = _telling(streams.exact, problems)
+        return cls._build(streams.exact.values[kept], streams.exact.stream[kept], text_at, weights, EVERY_EXACT.k, len(problems))
 
     @classmethod
-    def renamed(cls, streams: Streams) -> Grams:
-        """What is found counts by distinct grams: a list of literals has few, however long it is."""
+    def renamed(cls, streams: Streams, problems: NDArray[np.int64]) -> Grams:
+        """What is found counts by distinct grams, each at its first place: a list of literals has few, however long it is."""
         found = streams.renamed
-        length = int(found.stream.max(initial=-1)) + 1
-        text_at, weights = np.zeros(length, np.int64), np.zeros(length)
-        text_at[found.stream] = _owner(found.offsets)
+        owners = _owner(found.offsets)
+        text_at = np.zeros(int(found.stream.max(initial=-1)) + 1, np.int64)
+        text_at[found.stream] = owners
         text_at = np.maximum.accumulate(text_at)  # the last places of a text, where no gram begins, are its own too
-        weights[found.stream] = _shares(_owner(found.offsets), found.values)
-        return cls._build(found, text_at, weights, 1, len(found.offsets) - 1)
+        first = np.zeros(len(found), np.bool_)
+        first[np.unique(_pairs(owners, found.values)[0], return_index=True)[1]] = True
+        kept = _telling(found, problems) & first
+        return cls._build(found.values[kept], found.stream[kept], text_at, np.ones(len(text_at)), 1, len(problems))
 
     @classmethod
-    def _build(cls, found: Fingerprints, text_at: NDArray[np.int64], weights: NDArray[np.float64], span: int, n_texts: int) -> Grams:
-        values, grams = np.unique(found.values, return_inverse=True)
+    def _build(
+        cls,
+        found: NDArray[np.uint64],
+        stream: NDArray[np.int64],
+        text_at: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        span: int,
+        n_texts: int,
+    ) -> Grams:
+        """The grams `found` at places `stream`; what none of them covers weighs nothing."""
+        values, grams = np.unique(found, return_inverse=True)
         order = np.argsort(grams, kind="stable")
         gram_at = np.full(len(text_at), -1)
-        gram_at[found.stream] = grams
+        gram_at[stream] = grams
+        covered = np.zeros(len(text_at), np.bool_)
+        covered[(stream[:, None] + np.arange(span)).ravel()] = True
+        weights = np.where(covered, weights, 0.0)
         prefilter = np.zeros(1 << _FILTER_BITS, np.bool_)
         prefilter[_low(values)] = True
         begins = np.searchsorted(grams[order], np.arange(len(values) + 1))
         totals = np.bincount(text_at, weights, n_texts).astype(np.float64)
-        return cls(span, values, begins, found.stream[order], gram_at, text_at, weights, totals, prefilter)
+        return cls(span, values, begins, stream[order], gram_at, text_at, weights, totals, prefilter)
 
     def hits(self, found: Fingerprints) -> Hits:
         """Which grams of some files are grams of texts."""
@@ -151,9 +167,23 @@ def _owner(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
+def _pairs(owners: NDArray[np.int64], values: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A number for each pair of owner and value, and one for each value."""
+    _, numbers = np.unique(values, return_inverse=True)
+    return owners * (len(values) + 1) + numbers, numbers
+
+
 def _shares(owners: NDArray[np.int64], values: NDArray[np.uint64]) -> NDArray[np.float64]:
     """One over how many times the owner has the value."""
-    _, numbers = np.unique(values, return_inverse=True)
-    _, which, counts = np.unique(owners * (len(values) + 1) + numbers, return_inverse=True, return_counts=True)
+    _, which, counts = np.unique(_pairs(owners, values)[0], return_inverse=True, return_counts=True)
     shares: NDArray[np.float64] = 1.0 / counts[which]
     return shares
+
+
+def _telling(found: Fingerprints, problems: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which grams tell one problem from others: those of at most MAX_PROBLEMS."""
+    pairs, numbers = _pairs(problems[_owner(found.offsets)], found.values)
+    _, firsts = np.unique(pairs, return_index=True)
+    counts = np.bincount(numbers[firsts], minlength=1)
+    telling: NDArray[np.bool_] = counts[numbers] <= MAX_PROBLEMS
+    return telling

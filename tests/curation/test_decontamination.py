@@ -106,6 +106,14 @@ def test_each_file_of_a_batch_is_judged_alone(read: Callable[..., Benchmarks]) -
     assert found[1] is None
 
 
+def test_large_batches_are_looked_at_in_parts(read: Callable[..., Benchmarks]) -> None:
+    benchmarks, large = read(PARITY), HOST * 20_000
+    found = benchmark_matches(batch(WHOLE, large, WHOLE, "", large + WHOLE, HOST, WHOLE), benchmarks)
+    assert [match is not None for match in found] == [True, False, True, False, True, False, True]
+    assert found[4] is not None
+    assert found[4].start_line > large.count("\n")
+
+
 def test_pieces_scattered_over_a_file_do_not_add_up(read: Callable[..., Benchmarks]) -> None:
     lines = WHOLE.splitlines(keepends=True)
     rng = random.Random(1)
@@ -123,6 +131,15 @@ def test_a_list_of_numbers_is_common_and_the_whole_text_is_not(read: Callable[..
     match = look(benchmarks, f"def f():\n{LIST['solution']}")
     assert match is not None
     assert match.score == 1.0
+
+
+def test_what_many_problems_share_is_none_of_theirs(read: Callable[..., Benchmarks]) -> None:
+    notice = "Solve the following riddle without any library and print whatever the captain's quarrelsome parrot demanded.\n"
+    benchmarks = read(*({"prompt": f"{notice}word{n} lantern{n} barnacle{n} {WHOLE if n == 7 else ''}"} for n in range(60)))
+    assert look(benchmarks, HOST + notice) is None
+    match = look(benchmarks, HOST + notice + WHOLE)
+    assert match is not None
+    assert match.task_id == "8"
 
 
 COMMON = {"task_id": "c", "solution": "if a:\n    return a\nif b:\n    return b\nif i:\n    return i\nreturn (a, b, i)\n"}
