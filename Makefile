@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-near-duplicates api-cases load reference chromium validators elasticsearch elasticsearch-zip
+.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ help: ## list what can be made
 demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
 	@exec $(BIN)/wherefrom demo $(ARGS)
 
-test: $(VENV)/installed-test chromium validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
+test: $(VENV)/installed-test chromium clamav validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed=yes; \
 	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
@@ -50,6 +50,18 @@ bench-growth: $(VENV)/installed-bench ## time, memory and size from 0.2 to 2 GB 
 bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: megabytes on a line, noise, depth
 	@$(BIN)/python -m tests.bench.hurtful $(ARGS)
 
+SCANCODE := $(VENV)/scancode/bin/python
+bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, beside ScanCode's answers; about five minutes once downloaded
+	@if [ ! -e $(SCANCODE) ]; then \
+	  echo "installing scancode-toolkit into an environment of its own" >&2; \
+	  { $(BIN)/python -m venv $(VENV)/scancode && $(SCANCODE) -m pip install --quiet scancode-toolkit==32.5.0 'pluggy<1.7'; } || rm -rf $(VENV)/scancode; \
+	fi
+	@$(BIN)/python -m tests.bench.licences --scancode $(SCANCODE) $(ARGS)
+
+bench-decontamination: $(VENV)/installed-bench ## planted problems found, innocent files dropped (BENCHMARK=HumanEval.jsonl.gz)
+	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
+	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
+
 bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 real files against every pair; memory at a million files
 	@$(BIN)/python -m tests.bench.near_duplicates $(ARGS)
 
@@ -78,6 +90,13 @@ chromium:
 	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "installing Debian's Chromium for the tests of the page" >&2; \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null || true; \
+	fi
+
+# The tests of the malware step ask a real ClamAV daemon, with a signature of their own.
+clamav:
+	@if ! command -v clamd >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "installing ClamAV's daemon for the tests of curation" >&2; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends clamav-daemon; } >/dev/null || true; \
 	fi
 
 # The tests of reports ask the formats' own validators: Microsoft's for SARIF (npm), SPDX's schema of 3.0.1 (in a jar, by Maven).

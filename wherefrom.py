@@ -27,7 +27,8 @@ COMMANDS = {
     "demo": ("ui.cli", "build a real index from the packages installed here, serve API and page"),
     "collect": ("curation.cli", "gather source files, with licence and provenance, into a folder"),
     "steward": ("curation.cli", "which numbers stand for an account in what was collected (logged)"),
-    "curate": ("curation.cli", "make a release of what was collected"),
+    "curate": ("curation.curate_cli", "make a release of what was collected"),
+    "release": ("curation.release_cli", "describe, compare, hand on, withdraw releases"),
     "index": ("curation.cli", "build an index from a release or from sources"),
     "remove": ("curation.cli", "take documents out of an index, for every answer at once"),
     "merge": ("curation.cli", "rewrite an index as one segment without removed documents"),
@@ -53,7 +54,7 @@ NAMES = {
     ),
     **dict.fromkeys(
         "WherefromError InputError QueryError UnusableIndex IndexNotFound IndexTooNew IndexCorrupt SpecMismatch IndexLocked"
-        " DocumentNotFound BackendUnavailable OutOfSpace TimedOut".split(),
+        " DocumentNotFound BackendUnavailable OutOfSpace WorkerLost TimedOut".split(),
         "indexer.errors",
     ),
     "Index": "indexer.index",
@@ -69,7 +70,9 @@ _EXTRAS = {
     "pyarrow": "engine",
     "tantivy": "engine",
     "license_expression": "engine",
+    "licenseclassifier": "engine",
     "elasticsearch": "elasticsearch",
+    "ray": "ray",
     "fastapi": "server",
     "uvicorn": "server",
     "pydantic": "server",

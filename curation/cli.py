@@ -1,6 +1,7 @@
-"""`wherefrom collect`, `steward`, `curate`, `index`, `remove` and `merge`: what do they take, show and print?
+"""`wherefrom collect`, `steward`, `index`, `remove` and `merge`: what do they take, show and print?
 
-Not here: the work itself (`curation.collect`, `curation.curate`, `curation.pipeline`, `indexer.stores.local.removal`, `indexer.merge`).
+Not here: `wherefrom curate` (`curation.curate_cli`), the work itself (`curation.collect`, `curation.pipeline`,
+`indexer.stores.local.removal`, `indexer.merge`).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def collect(
             manifest = collect_dataset(
                 dataset, sources, output, date=today(os.environ), reading=reading, steward=steward, force=force, progress=progress
             )
-    _print_manifest(output, manifest, as_json)
+    print_manifest(output, manifest, as_json)
 
 
 @app.command(epilog="Example: wherefrom steward issues.steward ada --why 'asked to be left out'")
@@ -92,39 +93,11 @@ def steward(
 
     found = list(places_of(folder, account, why))
     if as_json:
-        return _print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
+        return print_json({"location": str(folder), "places": [{"place": alias.place, "number": alias.number} for alias in found]})
     for alias in found:
         print(f"{alias.place} {alias.number}")
     if not found:
         print(f"wherefrom: {folder}: holds no such account", file=sys.stderr)
-
-
-@app.command(epilog="Example: wherefrom curate raw -o release-1 --version 1.0 --licenses permissive")
-def curate(
-    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Folders that `wherefrom collect` made.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="RELEASE", help="The folder to make.")],
-    *,
-    version: Annotated[str, typer.Option(metavar="V", help="The release's version.")],
-    name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
-    licenses: Annotated[Literal["any", "permissive"], typer.Option(help="Which licences files may have.")] = "any",
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Make a release: each content once, with the tables of files and repositories and a manifest."""
-    from curation.curate import curate as run
-
-    with shown_progress() as (progress, _):
-        manifest = run(
-            raws,
-            output,
-            name=name or output.resolve().name,
-            version=version,
-            date=today(os.environ),
-            licenses=licenses,
-            force=force,
-            progress=progress,
-        )
-    _print_manifest(output, manifest, as_json)
 
 
 @app.command(epilog="Example: wherefrom index release-1 -o demo.index; later: wherefrom index dir:more -o demo.index --add")
@@ -162,7 +135,7 @@ def index(
     if as_json:
         sizes = {"documents": report.documents, "text_bytes": report.text_bytes, "index_bytes": report.index_bytes}
         described = {"location": output, "name": made.name, "version": made.version, "date": date}
-        return _print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
+        return print_json({**described, **sizes, "seconds": round(report.seconds, 2), "skipped": made.skipped})
     print(
         f"{output}: {report.documents:,} files, {_mb(report.text_bytes)} of text in an index of {_mb(report.index_bytes)},"
         f" made in {report.seconds:.1f} s{_skipped(made.skipped)}"
@@ -184,7 +157,7 @@ def _add(
     added = add_sources(inputs, output, version=version, date=date, reading=reading, merge_small=not no_merge, progress=progress)
     report = added.report
     if as_json:
-        return _print_json({"location": output, **_fields(report), "skipped": added.skipped})
+        return print_json({"location": output, **_fields(report), "skipped": added.skipped})
     known = f", {report.known:,} were there already" if report.known else ""
     merged = f", {report.merged_segments} small segments merged" if report.merged_segments else ""
     print(
@@ -210,7 +183,7 @@ def remove(
     with shown_progress() as (progress, _):
         report = run(location, repositories=repository, owners=owner, documents=document, progress=progress)
     if as_json:
-        return _print_json({"location": location, **_fields(report)})
+        return print_json({"location": location, **_fields(report)})
     for name in report.not_found:
         print(f"wherefrom: {location}: holds no document of {name}", file=sys.stderr)
     print(f"{location}: {report.documents:,} files removed, {report.documents_left:,} left, {report.seconds:.1f} s")
@@ -226,7 +199,7 @@ def merge(location: Location, *, as_json: Json = False) -> None:
     with shown_progress() as (progress, _):
         report = run(location, progress=progress)
     if as_json:
-        return _print_json({"location": location, **_fields(report)})
+        return print_json({"location": location, **_fields(report)})
     if not report.merged_segments:
         return print(f"{location}: merged already, without removed documents; nothing to do")
     print(
@@ -252,12 +225,17 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    begun = time.monotonic()
+    begun = reported = time.monotonic()
+    current = ""
     with Display(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         task = display.add_task("starting", total=None)
 
         def show(documents: int, size: int, stage: str) -> None:
-            rate = size / 1e6 / max(time.monotonic() - begun, 0.001)
+            nonlocal begun, reported, current
+            if stage != current:  # it has lasted since the stage before last said something
+                begun, current = reported, stage
+            reported = time.monotonic()
+            rate = size / 1e6 / max(reported - begun, 0.001)
             done = f": {documents:,} files, {_mb(size)}, {rate:.1f} MB/s" if size else f": {documents:,} files"
             display.update(task, description=stage + done)
 
@@ -267,18 +245,17 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
         yield show, warn
 
 
-def _print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
+def print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
+    """What a folder that was made holds, in a line, or all of its manifest."""
     if as_json:
-        _print_json({"location": str(folder), **manifest})
+        print_json({"location": str(folder), **manifest})
         return
     counts = manifest["counts"]
     if "rows" in counts:
         return print(f"{folder}: {counts['rows']:,} {manifest['kind']}{_skipped(manifest['skipped'])}")
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
-    if folded := counts.get("duplicates_folded"):
-        line += f"; {folded:,} identical copies folded"
-    if left_out := counts.get("left_out_by_license"):
-        line += f"; {left_out:,} left out by licence"
+    for step, dropped in counts.get("dropped", {}).items():
+        line += f"; {dropped:,} dropped by {step.replace('_', ' ')}"
     print(line + _skipped(manifest.get("skipped", {})))
 
 
@@ -287,7 +264,8 @@ def _fields(report: Any) -> dict[str, Any]:
     return fields | {"seconds": round(fields["seconds"], 2)}
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
+    """One document on standard output."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 

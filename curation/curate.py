@@ -1,126 +1,330 @@
 """How do RAW folders become a release?
 
-For now: files under a licence that the policy admits, each content once, with the two tables and a manifest. The same
-input, settings and date give the same bytes.
+Shards of the input go through the steps in a pool of processes; then duplicates and the order of the release are settled over all
+files; then shards are sorted into runs, and runs merged into the parts of the release. Every piece of this is a file in
+`RELEASE.part`, under a name made of the input, the settings and the program: a run that was killed goes on with what is there, and
+one of other input or settings starts clean. The same input, settings and date give the same bytes.
 
-Not here: collecting (`curation.collect`), which copy is kept (`curation.duplicates`).
+Not here: collecting (`curation.collect`), what is asked of a file (`curation.steps`), where files go (`curation.layout`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.batches import merged
-from curation.collect import Progress, counted
-from curation.duplicates import RANK_COLUMNS, Best
-from curation.ledger import Ledger
-from curation.release_folder import REPOSITORIES, Totals, check_hashes, new_folder, write_files, write_manifest, write_repositories
-from curation.sources.parquet_reading import record_batches
-from indexer.corpus import FILES_SCHEMA, Release
+from curation.collect import Progress
+from curation.context import Context, Reports
+from curation.decontamination import Benchmarks
+from curation.global_stage import LAYOUT, VERDICTS, Input, settle
+from curation.layout import Layout
+from curation.licences import licence_files
+from curation.lineage import Account, Lineage
+from curation.map_stage import MEMORY_BYTES, SURVEY, MapTask, decide, survey
+from curation.near_duplicates.clusters import Earlier
+from curation.near_duplicates.tables import SIGNATURES
+from curation.near_duplicates.texts import KeptTexts
+from curation.origin import Reading
+from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
+from curation.removals import Removals
+from curation.running import Engine, Workers, job_count, pool_of
+from curation.settings import Settings
+from curation.shards import Shard, shards, sound_files
+from curation.terms import DEFAULT_TERMS, TERMS
+from curation.write_stage import (
+    RUN_MEMORY_BYTES,
+    PartTask,
+    Run,
+    RunTask,
+    WrittenPart,
+    part_memory_bytes,
+    pieces_of_parts,
+    write_part,
+    write_run,
+)
+from indexer.corpus import Release
 from indexer.errors import InputError
 
-Policy = Literal["any", "permissive"]
-POLICIES: tuple[Policy, ...] = ("any", "permissive")
+LINEAGE = "lineage.json"
 _REPOSITORY_ROWS = 64
+_LEGAL_ROWS = 256
+Result = TypeVar("Result")
 
 
-@dataclass(slots=True)
-class _Read:
-    """What the first pass saw."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a release says of itself."""
 
-    files: int = 0
-    left_out_by_license: int = 0
+    name: str
+    version: str
+    date: str
+    previous: Release | None = None
+    terms: str = DEFAULT_TERMS
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What decides, beside the input, what is in a release: the settings, what was asked to be left out, benchmarks to keep out."""
+
+    settings: Settings = field(default_factory=Settings)
+    removals: Path | None = None
+    benchmarks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """What was made: the manifest, and what each step took, gave and cost."""
+
+    manifest: dict[str, Any]
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: its input, choices, folder to work in, pool, and who watches."""
+
+    files: list[Path]
+    tables: list[Path]
+    shards: list[Shard]
+    choices: Choices
+    previous: Release | None
+    work: Path
+    pool: Workers
+    progress: Progress | None
+
+    def place(self, stage: str, shard: Shard, suffix: str = ".parquet") -> Path:
+        return self.work / stage / f"{shard.number:06d}{suffix}"
 
 
 def curate(
     raws: Sequence[str | Path],
     target: Path,
+    described: Described,
+    choices: Choices,
     *,
-    name: str,
-    version: str,
-    date: str,
-    licenses: Policy = "any",
+    jobs: int | None = None,
+    engine: Engine = "processes",
+    reading: Reading | None = None,
     force: bool = False,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Writes a release of some RAW folders; returns its manifest. Reads them twice; memory stays flat.
+) -> Curated:
+    """Writes a release of some RAW folders. Memory stays flat.
 
-    Raises IndexNotFound, IndexCorrupt for a RAW folder that is none or damaged, InputError where nothing is left, OutOfSpace.
+    Raises IndexNotFound, IndexCorrupt for a RAW folder that is none or damaged, InputError where nothing is left, WorkerLost, OutOfSpace.
     """
+    account = reading or Reading()
+    workers = job_count(jobs)
     folders = [Release.open(raw) for raw in raws]
     for folder in folders:
-        check_hashes(folder)
-    totals = Totals()
-    with new_folder(target, force) as part:
-        best_file, ledger_file = part / ".best", part / ".ledger"
-        with Best(best_file) as best, Ledger(ledger_file) as ledger:
-            for row_batch in (rows for folder in folders for rows in _repositories(folder)):
-                ledger.describe(row_batch.to_pylist())
-            read = _rank(folders, best, licenses, progress)
-            names = write_files(part, counted(merged(_kept(folders, best)), ledger, progress, "writing"), totals)
-            if not totals.documents:
-                raise InputError(f"no file is left of {read.files} read (--licenses {licenses}); collect more, or admit more licences")
-            write_repositories(part, ledger.batches())
-            repositories = ledger.total()
-        best_file.unlink()
-        ledger_file.unlink()
-        settings = {"licenses": licenses, "duplicates": "exact"}
-        described = {"kind": "release", "name": name, "version": version, "date": date, "previous_version": None}
-        sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
-        counts = _counts(read, totals, repositories)
-        return write_manifest(part, names, {**described, "sources": sources, "settings": settings, "counts": counts})
+        folder.refuse_withdrawn()
+    sound = [sound_files(folder, account) for folder in folders]
+    files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
+    pieces = shards(list(files), int(choices.settings.shards.mb * 1e6))
+    key = _key([*files.values(), *tables.values()], choices, described.previous)
+    with resumable_folder(target, key, force) as work, pool_of(engine, workers, _memory(choices.settings)) as pool:
+        for stage in ("survey", "decisions", "runs"):
+            (work / stage).mkdir(exist_ok=True)
+        run = _Run(list(files), list(tables), pieces, choices, described.previous, work, pool, progress)
+        manifest, lineage = _released(run, described, folders, account)
+    target.with_name(f"{target.name}.costs.json").write_text(json.dumps(lineage.costs(), indent=2) + "\n", "utf-8")
+    return Curated(manifest, lineage)
 
 
-def _counts(read: _Read, totals: Totals, repositories: int) -> dict[str, int]:
+def _released(run: _Run, described: Described, folders: Sequence[Release], account: Reading) -> tuple[dict[str, Any], Lineage]:
+    """Does all the stages; what they leave in the folder RELEASE is whole."""
+    lineage, reports = _decided(run)
+    settled = settle(
+        Input(
+            run.shards,
+            [run.place("decisions", shard) for shard in run.shards],
+            run.files,
+            _repositories(run.tables),
+            _earlier(run.previous),
+        ),
+        run.work,
+        run.choices.settings.near_duplicates,
+        int(run.choices.settings.write.part_mb * 1e6),
+    )
+    lineage.add(settled.lineage)
+    if not settled.layout.parts:
+        raise InputError(f"no file is left of {lineage.of('read').rows_in} read{_reasons(lineage)}; collect more, or change the settings")
+    hashes = _write(run, settled.layout, lineage)
+    report = {"steps": lineage.counts(), "removed": settled.removed, **reports.to_json()}
+    hashes |= _write_tables(run.work, report, described.terms)
+    sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
+    names = [part.name for part in settled.layout.parts]
+    values = {
+        **_description(described),
+        "sources": sources,
+        "settings": _stated(run.choices),
+        "counts": _counts(lineage, settled.layout, run.work / RELEASE),
+        "skipped": dict(sorted(account.skipped.items())),
+        "files": names,
+        "deduplicated_files": [part.deduplicated_name for part in settled.layout.parts if part.deduplicated_name in hashes],
+        "hashes": hashes,
+    }
+    return put_manifest(run.work / RELEASE, values), lineage
+
+
+def _decided(run: _Run) -> tuple[Lineage, Reports]:
+    """The map stage: licence files first, then every shard through the steps."""
+    context, lineage, reports = run.work / "context", Lineage(), Reports()
+    surveys = [MapTask(shard, context, run.place("survey", shard)) for shard in run.shards]
+    for part in _watched(run.pool.run(survey, surveys), run.progress, "looking for licences", lambda done: done.of(SURVEY)):
+        lineage.add(part)
+    if not context.is_file():
+        _context(run).write(context)
+    tasks = [MapTask(shard, context, run.place("decisions", shard)) for shard in run.shards]
+    for counted in _watched(run.pool.run(decide, tasks), run.progress, "deciding", lambda done: done.lineage.of("read")):
+        lineage.add(counted.lineage)
+        reports.merge(counted.reports)
+    return lineage, reports
+
+
+def _context(run: _Run) -> Context:
+    return Context(
+        run.choices.settings,
+        licence_files(_batches([run.place("survey", shard) for shard in run.shards], _LEGAL_ROWS)),
+        Removals.read(run.choices.removals) if run.choices.removals else Removals(),
+        Benchmarks.read(run.choices.benchmarks) if run.choices.benchmarks else None,
+    )
+
+
+def _earlier(previous: Release | None) -> Earlier | None:
+    """What near-duplicates are compared with; nothing where the release before has no signatures, as the first ones had not."""
+    if previous is None or not (previous.path / SIGNATURES).is_file():
+        return None
+    files = tuple(previous.path / name for name in previous.manifest["files"])
+    return Earlier(previous.path / SIGNATURES, KeptTexts(previous.path / SIGNATURES, files))
+
+
+def _write(run: _Run, layout: Layout, lineage: Lineage) -> dict[str, str]:
+    """Shards to runs, runs to parts; returns the hashes of the files written."""
+    tasks = [
+        RunTask(shard, run.place("decisions", shard), run.work / VERDICTS, run.work / LAYOUT, run.place("runs", shard, ".arrow"))
+        for shard in run.shards
+    ]
+    runs = list(_watched(run.pool.run(write_run, tasks), run.progress, "sorting", _account))
+    group_bytes = int(run.choices.settings.write.group_mb * 1e6)
+    pieces = pieces_of_parts(runs, len(layout.parts))
+    parts = [PartTask(part, found, run.work / RELEASE, group_bytes) for part, found in zip(layout.parts, pieces, strict=True)]
+    written = list(_watched(run.pool.run(write_part, parts), run.progress, "writing", _account))
+    for stage, accounts in (("sort", runs), ("write", written)):
+        for each in accounts:
+            lineage.of(stage).add(each.account)
+    return dict(sorted(pair for part in written for pair in part.hashes.items()))
+
+
+def _write_tables(work: Path, report: dict[str, Any], terms: str) -> dict[str, str]:
+    """What stands beside the parts; returns the hashes."""
+    release = work / RELEASE
+    for name in (REPOSITORIES, SIGNATURES):
+        shutil.copyfile(work / name, release / name)
+    (release / LINEAGE).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (release / TERMS).write_text(terms, "utf-8")
+    return {name: sha256(release / name) for name in (REPOSITORIES, SIGNATURES, LINEAGE, TERMS)}
+
+
+def _memory(settings: Settings) -> int:
+    """What a process may need at most, whichever stage it works for."""
+    return max(MEMORY_BYTES, RUN_MEMORY_BYTES, part_memory_bytes(int(settings.write.part_mb * 1e6)))
+
+
+def _account(done: Run | WrittenPart) -> Account:
+    return done.account
+
+
+def _watched(results: Iterable[Result], progress: Progress | None, stage: str, account: Callable[[Result], Account]) -> Iterator[Result]:
+    """The results unchanged, each reported."""
+    files = n_bytes = 0
+    for result in results:
+        files, n_bytes = files + account(result).rows_in, n_bytes + account(result).bytes_in
+        if progress:
+            progress(files, n_bytes, stage)
+        yield result
+
+
+def _description(described: Described) -> dict[str, Any]:
+    previous = described.previous
     return {
-        "read": read.files,
-        "left_out_by_license": read.left_out_by_license,
-        "duplicates_folded": read.files - read.left_out_by_license - totals.documents,
-        "documents": totals.documents,
-        "text_bytes": totals.text_bytes,
-        "repositories": repositories,
+        "kind": "release",
+        "name": described.name,
+        "version": described.version,
+        "date": described.date,
+        "previous_version": previous.manifest.get("version") if previous else None,
+        "previous_manifest_sha256": sha256(previous.path / MANIFEST) if previous else None,
     }
 
 
-def _rank(folders: Sequence[Release], best: Best, licenses: Policy, progress: Progress | None) -> _Read:
-    """First pass: ids and ranks only."""
-    read = _Read()
-    for folder in folders:
-        for name in folder.manifest["files"]:
-            for batch in record_batches(folder.path / name, lambda _: RANK_COLUMNS):
-                rows = list(enumerate(batch.to_pylist(), start=read.files))
-                admitted = [row for row in rows if licenses == "any" or row[1]["license_type"] == licenses]
-                best.offer(admitted)
-                read.files += len(rows)
-                read.left_out_by_license += len(rows) - len(admitted)
-                if progress:
-                    progress(read.files, 0, "ranking copies")
-    return read
+def _counts(lineage: Lineage, layout: Layout, release: Path) -> dict[str, Any]:
+    steps = {
+        name: account for name, account in lineage.steps.items() if name != "near_duplicates"
+    }  # which leaves an edition, not the release
+    dropped = {name: account.dropped.total() for name, account in steps.items() if account.dropped.total()}
+    return {
+        "read": lineage.of("read").rows_in,
+        "dropped": dropped,
+        "documents": sum(part.documents for part in layout.parts),
+        "text_bytes": sum(part.text_bytes for part in layout.parts),
+        "deduplicated_documents": lineage.of("near_duplicates").rows_out,
+        "deduplicated_text_bytes": lineage.of("near_duplicates").bytes_out,
+        "repositories": pq.read_metadata(release / REPOSITORIES).num_rows,
+        "languages": layout.languages(),
+    }
 
 
-def _kept(folders: Sequence[Release], best: Best) -> Iterator[pa.RecordBatch]:
-    """Second pass: the rows to keep, each with its content's id as its cluster."""
-    wanted = best.rows()
-    number, first = next(wanted, None), 0
-    cluster = FILES_SCHEMA.get_field_index("cluster_id")
-    for batch in (batch for folder in folders for batch in folder.batches()):
-        end = first + batch.num_rows
-        positions = []
-        while number is not None and number < end:
-            positions.append(number - first)
-            number = next(wanted, None)
-        first = end
-        if positions:
-            kept = batch.take(pa.array(positions))
-            yield kept.set_column(cluster, FILES_SCHEMA.field(cluster), kept.column("content_id"))
+def _reasons(lineage: Lineage) -> str:
+    listed = ", ".join(
+        f"{count} by {name} ({reason})" for name, account in lineage.steps.items() for reason, count in sorted(account.dropped.items())
+    )
+    return f" (dropped: {listed})" if listed else ""
 
 
-def _repositories(folder: Release) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(folder.path / REPOSITORIES) as file:
-        yield from file.iter_batches(batch_size=_REPOSITORY_ROWS)
+def _repositories(tables: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for batch in _batches(tables, _REPOSITORY_ROWS):
+        yield from batch.to_pylist()
+
+
+def _batches(paths: Sequence[Path], rows: int) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=rows, use_threads=False)
+
+
+def _stated(choices: Choices) -> dict[str, Any]:
+    """What the manifest says of the choices: files by name and hash."""
+    given = {"removals": [choices.removals] if choices.removals else [], "benchmarks": choices.benchmarks}
+    return choices.settings.as_json() | {name: {path.name: _digest(path) for path in paths} for name, paths in given.items()}
+
+
+def _key(input_hashes: Sequence[str], choices: Choices, previous: Release | None) -> str:
+    """A name for everything that decides what the stages leave: input and choices by their hashes, the release before, the program."""
+    before = sha256(previous.path / MANIFEST) if previous else None
+    text = json.dumps([input_hashes, _stated(choices), before, _program()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file") from error
+
+
+@lru_cache(1)
+def _program() -> str:
+    """A digest of what makes bytes here: our own modules, and the version of the library that writes them."""
+    digest = hashlib.sha256(pa.__version__.encode())
+    for folder in (Path(__file__).parent, Path(__file__).parents[1] / "indexer"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -45,9 +45,12 @@ class Ledger:
 
     def count(self, repositories: Iterable[str]) -> None:
         """Adds one file to each repository named, as often as it is named."""
+        self.count_all(Counter(repositories).items())
+
+    def count_all(self, files: Iterable[tuple[str, int]]) -> None:
+        """Adds so many files to each repository named."""
         self._database.executemany(
-            "INSERT INTO repositories VALUES (?, NULL, ?) ON CONFLICT DO UPDATE SET files = files + excluded.files",
-            Counter(repositories).items(),
+            "INSERT INTO repositories VALUES (?, NULL, ?) ON CONFLICT DO UPDATE SET files = files + excluded.files", files
         )
 
     def describe(self, rows: Iterable[dict[str, Any]]) -> None:

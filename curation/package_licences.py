@@ -4,16 +4,19 @@ The order of trust: License-Expression, one clear classifier, the License field,
 licence files, at last a family without a version such as "BSD". NONE means that nothing is there, NOASSERTION that
 something is there and not understood.
 
-Not here: names and categories of licences (`indexer.licences`), recognising texts (`curation.licence_texts`).
+Not here: names and categories of licences (`indexer.licences`), recognising texts (`curation.licence_detection`).
 """
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curation.licence_texts import LegalTexts, licence_of_text, licence_of_texts
+from curation.licence_detection import licence_of_text, licence_of_texts
+from curation.licence_texts import LegalTexts
 from curation.origin import Licence, licence
 from indexer.licences.categories import normalize
 
@@ -32,6 +35,8 @@ _TROVE_NAMES = {
 _PARENTHESIS = re.compile(r"\(([^()]+)\)$")
 _NO_LICENCE = frozenset({"License :: OSI Approved", "License :: DFSG approved"})
 _EMPTY = frozenset({"", "unknown", "none", "see license", "see license file", "dual license", "other"})
+# file name -> the table of it that has the key `license`
+_MANIFESTS = {"package.json": (), "pyproject.toml": ("project",), "cargo.toml": ("package",)}
 _LONGEST_NAME = 200  # characters; a longer License field is the licence's text
 
 
@@ -65,6 +70,26 @@ def npm_licence(package: Mapping[str, Any], texts: LegalTexts) -> Licence:
     if from_files := licence_of_texts(text for _, text in texts.licences):
         return licence(from_files, "license_file")
     return licence("NOASSERTION", "package") if names else licence("NONE" if not texts.licences else "NOASSERTION", None)
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a file of this name describes a package and may state its licence. "web/package.json" -> True"""
+    return path.rpartition("/")[2].lower() in _MANIFESTS
+
+
+def manifest_licence(path: str, text: str) -> str | None:
+    """The SPDX expression that a package's description in a source tree states; None where it states none that is known."""
+    name = path.rpartition("/")[2].lower()
+    try:
+        value = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    for key in (*_MANIFESTS[name], "license"):
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, dict):  # pyproject.toml of old: {text = "MIT"}; npm of old: {"type": "MIT"}
+        value = value.get("text") or value.get("type")
+    found = normalize(value.replace("/", " OR ")) if isinstance(value, str) and len(value) <= _LONGEST_NAME else None
+    return None if found in (None, "NONE", "NOASSERTION") or not _is_exact(found) else found
 
 
 def files_licence(texts: LegalTexts) -> Licence:

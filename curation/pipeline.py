@@ -185,7 +185,9 @@ def _made(folder: Path) -> Iterator[None]:
 
 def _open(name: str) -> Release | Source:
     if (Path(name) / MANIFEST).is_file():
-        return Release.open(name)
+        release = Release.open(name)
+        release.refuse_withdrawn()
+        return release
     if Path(name).is_dir():
         raise InputError(f"{name}: no release here (no {MANIFEST}); a folder of code is dir:{name}")
     return source(name)

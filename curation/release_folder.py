@@ -1,7 +1,7 @@
 """How does a folder of parquet files and a manifest appear all at once?
 
-It is written beside its place as `NAME.part` and renamed when complete. A run that was killed leaves `NAME.part`, which
-the next run removes; nobody reads it meanwhile.
+It is written beside its place, in `NAME.part`, and renamed when complete. A run that was killed leaves `NAME.part`; the next run
+removes it, or goes on in it where it is one that can. Nobody reads it meanwhile.
 
 Not here: what is in the tables (`indexer.corpus`), what goes into the manifest (`curation.collect`, `curation.curate`).
 """
@@ -24,11 +24,12 @@ import pyarrow.parquet as pq
 
 from indexer.corpus import FILES_SCHEMA, RELEASE_FORMAT, REPOSITORIES_SCHEMA, Release
 from indexer.disk import disk_errors, sync
-from indexer.errors import IndexCorrupt, IndexLocked, InputError
+from indexer.errors import IndexCorrupt, IndexLocked, InputError, WherefromError, WorkerLost
 
 PART_BYTES = 256_000_000  # of text in one parquet file
 MANIFEST = "manifest.json"
 REPOSITORIES = "repositories.parquet"
+RELEASE = "release"  # in a folder to work in: what will be the release
 _LOCK = ".lock"
 
 
@@ -47,12 +48,13 @@ def new_folder(target: Path, force: bool) -> Iterator[Path]:
     Raises InputError where something stands there already (with `force` only where Wherefrom did not make it), IndexLocked
     where another run writes to the same place, OutOfSpace.
     """
-    part = target.with_name(target.name + ".part")
+    part = _part(target)
     make_folder(part)
     with _alone(part, target):
         try:
             _restore(target)
             _check_free(target, force)
+            _empty(part)
             with disk_errors(target):
                 yield part
                 _sync(part)
@@ -60,6 +62,39 @@ def new_folder(target: Path, force: bool) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
+
+
+@contextmanager
+def resumable_folder(target: Path, key: str, force: bool) -> Iterator[Path]:
+    """A folder to work in whose folder RELEASE takes the place of `target` when the block ends well.
+
+    A run that is killed or interrupted leaves it, and the next one with the same key goes on in it; one with another key starts
+    in an empty one. It is removed when the block ends well or with an error that would come again. Raises as `new_folder` does.
+    """
+    part = _part(target)
+    is_new = not part.exists()
+    make_folder(part)
+    with _alone(part, target):
+        try:
+            _restore(target)
+            _check_free(target, force)
+        except BaseException:
+            if is_new:
+                shutil.rmtree(part, ignore_errors=True)
+            raise
+        _empty(part, but=key)
+        try:
+            with disk_errors(target):
+                (part / key / RELEASE).mkdir(parents=True, exist_ok=True)
+                yield part / key
+                _sync(part / key / RELEASE)
+                _put(part / key / RELEASE, target)
+        except WorkerLost:
+            raise
+        except WherefromError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_files(folder: Path, batches: Iterable[pa.RecordBatch], totals: Totals) -> list[str]:
@@ -94,20 +129,31 @@ def write_repositories(folder: Path, batches: Iterable[pa.RecordBatch]) -> None:
 
 def write_manifest(folder: Path, names: list[str], values: dict[str, Any]) -> dict[str, Any]:
     """Writes `manifest.json`: the values given, the list of files, and the SHA-256 of each and of the repositories; returns it."""
-    hashes = {name: _sha256(folder / name) for name in [*names, REPOSITORIES]}
-    manifest = {"format": RELEASE_FORMAT, **values, "files": names, "hashes": hashes}
+    hashes = {name: sha256(folder / name) for name in [*names, REPOSITORIES]}
+    return put_manifest(folder, {**values, "files": names, "hashes": hashes})
+
+
+def put_manifest(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Writes `manifest.json`: the format and the values given; returns it."""
+    manifest = {"format": RELEASE_FORMAT, **values}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
 
 
 def check_hashes(release: Release) -> None:
     """Raises IndexCorrupt where a file of a release is missing or not what its manifest says. Reads every byte."""
-    for name, expected in release.manifest.get("hashes", {}).items():
-        path = release.path / name
-        if not path.is_file():
-            raise IndexCorrupt(f"{path}: missing, but listed in {MANIFEST}; collect or curate again")
-        if (found := _sha256(path)) != expected:
-            raise IndexCorrupt(f"{path}: SHA-256 {found[:12]}..., {MANIFEST} says {expected[:12]}...; collect or curate again")
+    for name in release.manifest.get("hashes", {}):
+        check_hash(release, name)
+
+
+def check_hash(release: Release, name: str) -> str:
+    """The same for one file; returns its SHA-256."""
+    path, expected = release.path / name, release.manifest.get("hashes", {}).get(name)
+    if not path.is_file():
+        raise IndexCorrupt(f"{path}: missing, but listed in {MANIFEST}; collect or curate again")
+    if (found := sha256(path)) != expected and expected is not None:
+        raise IndexCorrupt(f"{path}: SHA-256 {found[:12]}..., {MANIFEST} says {expected[:12]}...; collect or curate again")
+    return found
 
 
 def text_bytes(batch: pa.RecordBatch) -> int:
@@ -120,7 +166,12 @@ def text_bytes(batch: pa.RecordBatch) -> int:
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, use_dictionary=_dictionaries(schema))
+    return pq.ParquetWriter(path, schema, **writer_options(schema))
+
+
+def writer_options(schema: pa.Schema) -> dict[str, Any]:
+    """How every table of a release is written."""
+    return {"compression": "zstd", "write_page_checksum": True, "use_dictionary": _dictionaries(schema)}
 
 
 def _dictionaries(schema: pa.Schema) -> list[str]:
@@ -129,7 +180,8 @@ def _dictionaries(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if field.name not in unique and pa.types.is_string(field.type)]
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -145,18 +197,28 @@ def _check_free(target: Path, force: bool) -> None:
 
 @contextmanager
 def _alone(part: Path, target: Path) -> Iterator[None]:
-    """Holds the right to write to `part`, and empties it; the kernel gives the right back when the process ends."""
+    """Holds the right to write to `part`; the kernel gives it back when the process ends."""
     with open(part / _LOCK, "wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise IndexLocked(f"{target}: another run is writing it; wait for that to finish, or choose another name") from None
-        for leftover in part.iterdir():
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            elif leftover.name != _LOCK:
-                leftover.unlink()
         yield
+
+
+def _empty(part: Path, but: str = _LOCK) -> None:
+    """Removes what an earlier run left, but for the lock and what is named."""
+    for leftover in part.iterdir():
+        if leftover.name in (_LOCK, but):
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
 
 
 def _old(target: Path) -> Path:
@@ -174,7 +236,7 @@ def _restore(target: Path) -> None:
 
 
 def _put(part: Path, target: Path) -> None:
-    (part / _LOCK).unlink()
+    (part / _LOCK).unlink(missing_ok=True)
     old = _old(target)
     if (target / MANIFEST).is_file():
         target.rename(old)

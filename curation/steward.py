@@ -87,15 +87,20 @@ def places_of(folder: Path, account: str, why: str) -> Iterator[Alias]:
 
     Raises InputError where there is no key.
     """
+    return places_of_any(folder, frozenset({account.lower()}), why)
+
+
+def places_of_any(folder: Path, accounts: frozenset[str], why: str) -> Iterator[Alias]:
+    """The same for several accounts, in lower case: one look, one line in the log."""
     if not (folder / _KEY).is_file():
         raise InputError(f"{folder}: no {_KEY} here; name the steward's folder of a dataset")
     _log(folder, "read", why)
     with pq.ParquetFile(folder / _KEY) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
-            yield from (Alias(**row) for row in batch.to_pylist() if account.lower() in _names(row["account"].lower()))
+            yield from (Alias(**row) for row in batch.to_pylist() if not accounts.isdisjoint(names_of(row["account"].lower())))
 
 
-def _names(account: str) -> tuple[str, ...]:
+def names_of(account: str) -> tuple[str, ...]:
     """What an account may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org" """
     name, bracket, address = account.partition("<")
     return (account, name.strip(), address.rstrip(">")) if bracket else (account,)

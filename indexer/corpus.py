@@ -1,7 +1,7 @@
 """What does a release look like, and how is it read? The schema of the two tables and the stream of record batches.
 
-A release is a folder: `manifest.json`, `files/part-*.parquet`, `repositories.parquet`. Reading streams record batches of
-bounded size, so memory stays flat however large the input is.
+A release is a folder: `manifest.json`, `data/LANGUAGE/part-*.parquet`, `repositories.parquet`. The manifest lists the files, so other
+layouts are read as well. Reading streams record batches of bounded size: memory stays flat however large the input is.
 
 Not here: how a release is made (`curation`).
 """
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from indexer.errors import IndexCorrupt, IndexNotFound, InputError
 
 RELEASE_FORMAT = 1
+WITHDRAWN = "WITHDRAWN.json"
 REQUIRED_COLUMNS = ("content", "repository", "path")
 
 FILES_SCHEMA = pa.schema(
@@ -116,6 +117,21 @@ class Release:
         """The rows of `files` as record batches of FILES_SCHEMA, in the manifest's order."""
         for name in self.manifest["files"]:
             yield from read_parquet(self.path / name, batch_rows)
+
+    def withdrawn(self) -> dict[str, str] | None:
+        """When and why this release was withdrawn; None where it was not."""
+        try:
+            mark = json.loads((self.path / WITHDRAWN).read_text("utf-8"))
+            return {"date": str(mark["date"]), "reason": str(mark["reason"])}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return {"date": "an unknown date", "reason": f"{WITHDRAWN} cannot be read"}
+
+    def refuse_withdrawn(self) -> None:
+        """Raises InputError for a release that was withdrawn: nothing new is to be made of it."""
+        if mark := self.withdrawn():
+            raise InputError(f"{self.path}: withdrawn on {mark['date']} ({mark['reason']}); use a newer version")
 
     def repositories(self) -> pa.Table:
         """The `repositories` table."""

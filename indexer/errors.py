@@ -12,6 +12,7 @@
     ├── DocumentNotFound      no document of this id: look the id up again               (exit 2)
     ├── BackendUnavailable    a server or cluster does not answer: retry                 (exit 3)
     ├── OutOfSpace            the disk is full: free some and run again                  (exit 3)
+    ├── WorkerLost            a process of the run was killed: run again, it goes on     (exit 3)
     └── TimedOut              the time limit passed first: raise it or ask for less      (exit 4)
 
 A message says where, what was got, what was wanted, and what to do.
@@ -74,6 +75,10 @@ class BackendUnavailable(WherefromError):
 
 class OutOfSpace(WherefromError):
     """The file system has no room left; what was begun has been removed."""
+
+
+class WorkerLost(WherefromError):
+    """A process that worked for this run was killed; what is finished is kept, and the next run goes on from there."""
 
 
 class TimedOut(WherefromError):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.decoding import decode
-from curation.licence_texts import is_licence_name, is_notice_name, licence_of_text, tagged_licence
+from curation.licence_detection import licence_of_text
+from curation.licence_texts import is_licence_name, is_notice_name, tagged_licence
 from indexer.licences.categories import alternatives, normalize
 from search_api.audit import credit
 from search_api.audit.files import shown

@@ -48,7 +48,7 @@ def source_files(fetched: Fetched, cap_bytes: int | None) -> list[SourceFile]:
     for archive in fetched.archives:
         if archive.name.endswith((".dsc", ".diff.gz")):
             continue
-        for path, data in _members(archive):
+        for path, data in members(archive):
             if ".debian.tar" in archive.name:
                 about[path if path.startswith("debian/") else f"debian/{path}"] = data
                 continue
@@ -76,7 +76,7 @@ def _capped(files: list[SourceFile], cap_bytes: int) -> list[SourceFile]:
     return kept
 
 
-def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
+def members(archive: Path) -> Iterator[tuple[str, bytes]]:
     """Regular files of bounded size; a tarball's first folder is dropped from the paths."""
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as packed:

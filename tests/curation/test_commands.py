@@ -38,7 +38,7 @@ def test_collect_curate_and_index_lead_from_a_folder_to_an_index(code: Path, tmp
     ]
     assert [(step.returncode, step.stderr) for step in steps] == [(0, "")] * 3
     assert steps[0].stdout == f"raw: 3 files, {_mb(tmp_path / 'raw')}, 1 repositories\n"
-    assert "; 1 identical copies folded" in steps[1].stdout
+    assert "; 1 dropped by exact duplicates" in steps[1].stdout
     assert steps[2].stdout.startswith("shapes.index: 2 files")
     with front_door.open(tmp_path / "shapes.index") as index:
         assert (index.info.name, index.info.version, index.info.documents) == ("release", "7", 2)

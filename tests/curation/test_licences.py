@@ -2,16 +2,8 @@ from importlib.metadata import distribution
 
 import pytest
 
-from curation.licence_texts import (
-    LegalTexts,
-    copyright_lines,
-    is_licence_name,
-    is_notice_name,
-    legal_texts,
-    licence_of_text,
-    licence_of_texts,
-    tagged_licence,
-)
+from curation.licence_detection import licence_of_text, licence_of_texts
+from curation.licence_texts import LegalTexts, copyright_lines, is_licence_name, is_notice_name, legal_texts, tagged_licence
 from curation.package_licences import files_licence, npm_licence, python_licence
 
 NOTHING = LegalTexts()
@@ -78,7 +70,9 @@ def test_names_of_licence_files(path: str) -> None:
     assert is_licence_name(path)
 
 
-@pytest.mark.parametrize("path", ["license.py", "licensing/a.txt", "src/licenses.json", "README", "LICENSES/notes.txt"])
+@pytest.mark.parametrize(
+    "path", ["license.py", "copyright.pl", "LICENSE.html.erb", "licensing/a.txt", "src/licenses.json", "README", "LICENSES/notes.txt"]
+)
 def test_names_that_are_no_licence_files(path: str) -> None:
     assert not is_licence_name(path)
     assert not is_notice_name(path)
