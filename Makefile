@@ -51,7 +51,7 @@ bench-hurtful: $(VENV)/installed-bench ## time and memory for texts that hurt: m
 	@$(BIN)/python -m tests.bench.hurtful $(ARGS)
 
 SCANCODE := $(VENV)/scancode/bin/python
-bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, beside ScanCode's answers; about five minutes once downloaded
+bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, beside ScanCode's answers; about fifteen minutes once downloaded, most of them ScanCode's
 	@if [ ! -e $(SCANCODE) ]; then \
 	  echo "installing scancode-toolkit into an environment of its own" >&2; \
 	  { $(BIN)/python -m venv $(VENV)/scancode && $(SCANCODE) -m pip install --quiet scancode-toolkit==32.5.0 'pluggy<1.7'; } || rm -rf $(VENV)/scancode; \
