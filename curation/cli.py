@@ -176,12 +176,10 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take documents out of an index, for every answer at once; options may be repeated. `merge` frees their space."""
-    from curation.pipeline import check_folder
-    from indexer.stores.local.removal import remove as run
+    from curation.pipeline import remove_documents
 
-    check_folder(location)
     with shown_progress() as (progress, _):
-        report = run(location, repositories=repository, owners=owner, documents=document, progress=progress)
+        report = remove_documents(location, repositories=repository, owners=owner, documents=document, progress=progress)
     if as_json:
         return print_json({"location": location, **_fields(report)})
     for name in report.not_found:

@@ -27,6 +27,8 @@ from indexer.disk import disk_errors
 from indexer.errors import IndexNotFound, InputError, UnusableIndex
 from indexer.location import kind_of
 from indexer.stores.local.manifest import LOCK, Manifest, check_ours
+from indexer.stores.local.removal import RemovalReport
+from indexer.stores.local.removal import remove as remove_from_folder
 
 Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage
 
@@ -123,6 +125,18 @@ def add_sources(
             location, rows, repositories=ledger.batches(), version=version, date=date, merge_small=merge_small, progress=progress
         )
     return Added(report, dict(sorted(account.skipped.items())))
+
+
+def remove_documents(
+    location: str, *, repositories: Sequence[str], owners: Sequence[str], documents: Sequence[str], progress: Progress | None = None
+) -> RemovalReport:
+    """Takes documents out of the index in a folder or a cluster. Raises InputError, UnusableIndex, OutOfSpace, BackendUnavailable."""
+    if kind_of(location) == "elasticsearch":
+        from indexer.stores.elastic.removal import remove  # noqa: PLC0415 - its client is an extra
+
+        return remove(location, repositories=repositories, owners=owners, documents=documents, progress=progress)
+    check_folder(location)
+    return remove_from_folder(location, repositories=repositories, owners=owners, documents=documents, progress=progress)
 
 
 @contextmanager

@@ -98,13 +98,13 @@ class Cache:
 
 
 def key_of(info: IndexInfo, location: str) -> bytes:
-    """What tells an index at one generation from every other: its manifest, with the checksums of its files, where that can be read,
-    elsewhere where it is."""
+    """What tells an index at one generation from every other: its manifest, with the checksums of its files, where that can be read;
+    of a cluster's where it is."""
     digest = hashlib.sha256(json.dumps([__version__, _FORMAT, to_json(info)], sort_keys=True).encode())
     if kind_of(location) == "folder":
         with contextlib.suppress(OSError):
             digest.update((Path(location) / "manifest.json").read_bytes())
-    else:
+    elif kind_of(location) == "elasticsearch":
         digest.update(location.encode())
     return digest.digest()
 

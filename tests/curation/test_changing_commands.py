@@ -59,6 +59,14 @@ def test_an_index_grows_shrinks_and_is_merged(code: dict[str, str], tmp_path: Pa
     assert wherefrom("verify", location).returncode == 0
 
 
+def test_an_index_in_a_cluster_shrinks(code: dict[str, str], elasticsearch: str) -> None:
+    location = f"es+{elasticsearch}/shrinking"
+    assert answer("index", *code.values(), "-o", location, "--force")["documents"] == 6
+    removed = answer("remove", location, "--owner", "second", "--repository", "no/such")
+    assert (removed["documents"], removed["documents_left"], removed["not_found"]) == (3, 3, ["no/such"])
+    assert answer("inspect", location)["removed_documents"] == 3
+
+
 def test_the_lines_for_people_say_what_was_done(code: dict[str, str], tmp_path: Path) -> None:
     location = str(tmp_path / "demo.index")
     wherefrom("index", code["first"], "-o", location)
@@ -80,7 +88,7 @@ def test_the_lines_for_people_say_what_was_done(code: dict[str, str], tmp_path: 
         (["merge", "{}"], 3, "no index here"),
         (["remove", "{}"], 2, "name a repository, an owner or a document"),
         (["merge", "https://host"], 2, "name a folder"),
-        (["remove", "es+http://host/name", "--owner", "x"], 2, "name a folder"),
+        (["remove", "es+http://127.0.0.1:1/name", "--owner", "x"], 3, "no answer from the cluster"),
         (["index", "dir:.", "-o", "{}", "--add", "--force"], 2, "--add with --force"),
         (["index", "dir:.", "-o", "{}", "--add", "--name", "x"], 2, "--add with --name"),
         (["index", "dir:.", "-o", "{}", "--no-merge"], 2, "--no-merge without --add"),

@@ -116,6 +116,8 @@ def test_what_cannot_be_answered_is_a_sentence_for_the_agent(index: Index, name:
 
 def test_a_fault_tells_and_logs_the_place_and_nothing_of_the_text(index: Index, caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
+        location = "broken.index"
+
         def membership(self, text: str, **_: object) -> None:
             raise ValueError(f"secret {text}")
 

@@ -39,7 +39,7 @@ def load(
         if done:
             done(number)
     if n_refused:
-        raise BackendUnavailable(f"{location}: the cluster refused {n_refused} documents: {', '.join(refused)}; the index stays as it was")
+        raise BackendUnavailable(f"{location}: the cluster refused {n_refused} documents: {', '.join(refused)}; run the same command again")
 
 
 def _reason(outcome: dict[str, Any]) -> str:

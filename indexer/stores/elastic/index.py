@@ -43,7 +43,7 @@ from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.files import candidates, file_page
-from indexer.stores.elastic.mapping import FORMAT_VERSION, META, terms_of
+from indexer.stores.elastic.mapping import FORMAT_VERSION, meta_of, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
 from indexer.stores.elastic.repositories import legal, repository_page
 from indexer.stores.elastic.search import search_page
@@ -51,7 +51,7 @@ from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.verify import verify
 
 _AT_ONCE = 4 * (os.cpu_count() or 1)  # questions of attribute_many: they wait for the cluster more than they compute
-_NUMBERS = ("documents", "repositories", "tokens", "text_bytes", "fingerprints")
+_NUMBERS = ("documents", "removed_documents", "repositories", "tokens", "text_bytes", "fingerprints")
 
 
 class ClusterIndex:
@@ -68,7 +68,7 @@ class ClusterIndex:
         """Finds the generation that the name stands for. Raises InputError, UnusableIndex, BackendUnavailable."""
         place = place_of(location)
         client = connect(place)
-        return cls(place, client, _current(place, client))
+        return cls(place, client, current(place, client))
 
     def __enter__(self) -> ClusterIndex:
         return self
@@ -82,7 +82,7 @@ class ClusterIndex:
 
     def refresh(self) -> None:
         """Follows a new generation, if there is one."""
-        self._generation = _current(self._place, self._client)
+        self._generation = current(self._place, self._client)
 
     @property
     def is_instant(self) -> bool:
@@ -198,19 +198,19 @@ class ClusterIndex:
         """What the index holds and how many bytes it takes, replicas not counted."""
         generation = self._generation
         with errors_of(self._place):
-            meta = _meta(self._client, generation.index)
+            meta = meta_of(self._client, generation.index)
             stats = self._client.indices.stats(index=generation.index, metric="store")["_all"]["primaries"]["store"]
         numbers = {name: meta[name] for name in _NUMBERS if name != "documents"}
         return {"location": self.location, **asdict(self.info), **numbers, "index_bytes": int(stats["size_in_bytes"])}
 
 
-def _current(place: Place, client: Elasticsearch) -> Generation:
+def current(place: Place, client: Elasticsearch) -> Generation:
     """The generation that a name stands for now: the alias is resolved once, so a later one does not mix with it."""
     with errors_of(place):
         if not client.indices.exists_alias(name=place.name):
             raise IndexNotFound(f"{place.location}: no index here; build one with wherefrom index -o {place.location}")
         index = next(iter(client.indices.get_alias(name=place.name)))
-        meta = _meta(client, index)
+        meta = meta_of(client, index)
     problem = f"{place.location}: index {index}"
     if not isinstance(meta.get("format"), int) or not meta.get("complete"):
         raise IndexCorrupt(f"{problem} was not made by wherefrom, or its description is gone; rebuild it with wherefrom index")
@@ -222,8 +222,3 @@ def _current(place: Place, client: Elasticsearch) -> Generation:
         raise SpecMismatch(f"{problem}: fingerprints of {meta['spec']}, this reader makes {SPEC.name}; rebuild it with wherefrom index")
     info = IndexInfo(**{each.name: meta[each.name] for each in fields(IndexInfo)})
     return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"])
-
-
-def _meta(client: Elasticsearch, index: str) -> dict[str, Any]:
-    found = client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}).get(META)
-    return found if isinstance(found, dict) else {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from indexer.fingerprint.spec import SPEC
@@ -109,3 +110,9 @@ def signed(key: int) -> int:
 def new_meta(name: str, version: str, date: str, generation: int) -> dict[str, Any]:
     """What is known of a generation before its first document."""
     return {"format": FORMAT_VERSION, "spec": SPEC.name, "name": name, "version": version, "date": date, "generation": generation}
+
+
+def meta_of(client: Elasticsearch, index: str) -> dict[str, Any]:
+    """What is written down of a generation; empty where nothing of ours is."""
+    found = client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}).get(META)
+    return found if isinstance(found, dict) else {}

@@ -131,3 +131,26 @@ def legal(generation: Generation, repository: str) -> Legal:
     (answer,) = search_many(generation.client, generation.place, beside(generation.index), [body])
     hits = answer["hits"]["hits"]
     return legal_of(hits[0]["_source"]["row"]) if hits else Legal()
+
+
+def recount(client: Elasticsearch, place: Place, index: str, files: dict[int, int]) -> None:
+    """Makes the file counts beside a generation what `files` says; a repository without files goes."""
+    load(client, beside(index), place.location, list(_changes(client, place, beside(index), files)))
+    client.indices.refresh(index=beside(index))
+
+
+def _changes(client: Elasticsearch, place: Place, index: str, files: dict[int, int]) -> Iterator[Json]:
+    after: Json = {}
+    while True:
+        body = {"size": _PAGE, "query": {"match_all": {}}, "sort": [{"repository": "asc"}], "_source": ["repository_key", "files"], **after}
+        (answer,) = search_many(client, place, index, [body])
+        hits = answer["hits"]["hits"]
+        for hit in hits:
+            left = files.get(hit["_source"]["repository_key"], 0)
+            if not left:
+                yield {"_op_type": "delete", "_id": hit["_id"]}
+            elif left != hit["_source"]["files"]:
+                yield {"_op_type": "update", "_id": hit["_id"], "doc": {"files": left}}
+        if not hits:
+            return
+        after = {"search_after": hits[-1]["sort"]}

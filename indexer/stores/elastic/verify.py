@@ -27,7 +27,9 @@ def verify(generation: Generation, progress: Callable[[int], None] | None = None
         if progress:
             progress(len(data))
     if documents != generation.info.documents:
-        problems.append(f"{generation.index}: {documents} documents, {generation.info.documents} were loaded")
+        problems.append(
+            f"{generation.index}: {documents} documents, {generation.info.documents} expected; a removal that was cut off is run again"
+        )
     return Verification(1, size, documents, tuple(problems))
 
 

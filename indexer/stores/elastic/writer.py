@@ -29,7 +29,7 @@ from indexer.segment.prepare import name_hash, rows_of, text_of
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, new_meta, sides_of, signed
+from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.local.fulltext import path_words
 from indexer.text.tokens import rename, tokenize
@@ -77,7 +77,8 @@ def build_cluster_index(
         live = _behind(client, place.name)
         for leftover in standing.keys() - live:
             _delete(client, leftover)
-        generation = max(standing.values(), default=0) + 1
+        removals = [int(meta_of(client, index).get("generation", 0)) for index in live]  # each counts one generation more
+        generation = max((*standing.values(), *removals), default=0) + 1
         index = f"{place.name}-g{generation:06d}"
         meta = new_meta(name, version, date, generation)
         client.indices.create(index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, **_WHILE_LOADING})
@@ -149,7 +150,7 @@ def _complete(
         slow.indices.flush(index=index, force=True)
     slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
-    done = meta | numbers | {"repositories": counts.repositories, "complete": True}
+    done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0, "complete": True}
     client.indices.put_mapping(index=index, meta={"wherefrom": done})
     client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)

@@ -51,8 +51,7 @@ def remove(
     """
     begun = time.monotonic()
     folder = Path(location)
-    if not repositories and not owners and not documents:
-        raise InputError("nothing to remove was named; name a repository, an owner or a document")
+    check_named(repositories, owners, documents)
     wanted = _Wanted(repositories, owners, documents)
     with next_generation(folder) as old:
         generation = old.info.generation + 1
@@ -69,6 +68,12 @@ def remove(
             Manifest(info, tuple(segments), old.repositories).write(folder)
     now = info if gone else old.info
     return RemovalReport(gone, now.documents, now.generation, tuple(wanted.not_found()), time.monotonic() - begun)
+
+
+def check_named(repositories: Sequence[str], owners: Sequence[str], documents: Sequence[str]) -> None:
+    """Raises InputError where nothing is named."""
+    if not repositories and not owners and not documents:
+        raise InputError("nothing to remove was named; name a repository, an owner or a document")
 
 
 class _Wanted:

@@ -9,11 +9,21 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from indexer.corpus import conform
-from indexer.errors import BackendUnavailable, IndexCorrupt, IndexNotFound, IndexTooNew, InputError, OutOfSpace, SpecMismatch
+from indexer.corpus import REPOSITORIES_SCHEMA, conform
+from indexer.errors import (
+    BackendUnavailable,
+    DocumentNotFound,
+    IndexCorrupt,
+    IndexNotFound,
+    IndexTooNew,
+    InputError,
+    OutOfSpace,
+    SpecMismatch,
+)
 from indexer.index import Index
 from indexer.stores.elastic.cluster import connect, ours
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.writer import build_cluster_index
 
@@ -38,14 +48,18 @@ def location(elasticsearch: str, request: pytest.FixtureRequest) -> Iterator[str
     name = f"test-{abs(hash(request.node.name)):x}"
     yield f"es+{elasticsearch}/{name}"
     place = place_of(f"es+{elasticsearch}/{name}")
-    for index in connect(place).indices.get(index=f"{name}-g*"):
+    for index in connect(place).indices.get(index=f"{name}-g*,{name}-r*"):
         connect(place).indices.delete(index=index)
 
 
 @pytest.fixture
 def build(location: str) -> Callable[..., ClusterIndex]:
     def make(contents: list[str]) -> ClusterIndex:
-        build_cluster_index(location, _batches(contents), name="t", version="1", date="2024-06-07")
+        named = [{"repository": row["repository"], "owner": row["repository"].partition("/")[0]} for row in _rows(contents)]
+        table = pa.RecordBatch.from_pylist(
+            [{name: row.get(name) for name in REPOSITORIES_SCHEMA.names} for row in named], REPOSITORIES_SCHEMA
+        )
+        build_cluster_index(location, _batches(contents), repositories=[table], name="t", version="1", date="2024-06-07")
         return ClusterIndex.open(location)
 
     return make
@@ -116,6 +130,41 @@ def test_verify_names_a_document_that_was_changed(location: str, build: Callable
     found = client.search(index=name, query={"match_all": {}})["hits"]["hits"][0]
     client.index(index=name, id=found["_id"], document=found["_source"] | {"content": "changed", "number": 0}, refresh=True)
     assert any(found["_id"] in problem for problem in index.verify().problems)
+
+
+def test_what_is_removed_is_gone_for_every_answer_at_once(location: str, build: Callable[..., ClusterIndex]) -> None:
+    index = build([_text("apple"), _text("pear"), _text("plum"), _text("fig")])
+    ids = {name: index.attribute(_text(name)).sources[0].document_id for name in ("apple", "pear", "plum", "fig")}
+    report = remove(location, repositories=["OWNER0/repo", "no/such"], owners=["Owner1"], documents=[ids["plum"]])
+    assert (report.documents, report.documents_left, report.generation, report.not_found) == (3, 1, 2, ("no/such",))
+    for name in ("apple", "pear", "plum"):
+        assert ids[name] not in [source.document_id for source in index.attribute(_text(name)).sources]
+        assert not index.membership(_text(name)).member and not index.search(f"make_{name}").hits
+        with pytest.raises(DocumentNotFound):
+            index.document(ids[name])
+    assert index.attribute(_text("fig")).sources[0].document_id == ids["fig"] and index.membership(_text("fig")).member
+    assert index.files("owner0/repo").total == 0
+    index.refresh()
+    assert [each.repository for each in index.repositories().repositories] == ["owner3/repo"]
+    assert (index.info.generation, index.info.documents, index.describe()["removed_documents"]) == (2, 1, 3)
+    assert index.verify().problems == ()
+    again = remove(location, repositories=["owner0/repo"])
+    assert (again.documents, again.generation, again.not_found) == (0, 2, ("owner0/repo",))
+    assert build([_text("apple")]).info.generation == 3
+    with pytest.raises(InputError, match="nothing to remove"):
+        remove(location)
+
+
+def test_a_removal_that_was_cut_off_is_seen_and_ended_by_running_it_again(location: str, build: Callable[..., ClusterIndex]) -> None:
+    index = build([_text("apple"), _text("pear"), _text("plum")])
+    client, (name,) = connect(place_of(location)), _indexes(location)
+    for each in ("apple", "pear"):  # as far as it came
+        client.delete(index=name, id=index.attribute(_text(each)).sources[0].document_id, refresh=True)
+    assert "removal that was cut off" in index.verify().problems[0]
+    report = remove(location, owners=["owner0", "owner1"])
+    assert (report.documents, report.documents_left, report.generation) == (2, 1, 2)
+    index.refresh()
+    assert index.verify().problems == () and index.repositories().total == 1
 
 
 def test_another_programs_index_is_not_taken(elasticsearch: str) -> None:
