@@ -237,6 +237,7 @@ def test_what_is_no_benchmark_is_named_with_file_and_line(data: bytes | None, me
         Benchmarks.read([tmp_path / "B.jsonl"])
 
 
+@pytest.mark.data_from_elsewhere
 def test_every_problem_of_humaneval_is_found_in_real_files_renamed_and_reformatted_too(missing: Callable[[str, str], NoReturn]) -> None:
     path = Path(os.environ.get("WHEREFROM_TEST_HUMANEVAL", ROOT.parent / "shared" / "data" / "humaneval" / "HumanEval.jsonl.gz"))
     if not path.is_file():
