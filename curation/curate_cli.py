@@ -54,7 +54,9 @@ def curate(
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Make a release: each content once, sorted, by language, with a manifest. A run that was stopped goes on where it was."""
+    """Make a release: each content once, sorted, by language, with a manifest and a lineage. A run that was stopped goes on where it was.
+
+    What the run cost goes to RELEASE.costs.json, beside the release."""
     from curation.curate import Choices, Described
     from curation.curate import curate as run
     from curation.origin import Reading
