@@ -95,7 +95,8 @@ def build_cluster_index(
 
 
 def _check_free(client: Elasticsearch, name: str, location: str) -> None:
-    if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
+    is_ours = client.indices.exists_alias(name=name) and _behind(client, name) <= _generations(client, name).keys()
+    if client.indices.exists(index=name) and not is_ours:
         raise InputError(f"{location}: an index of another program has this name; choose another one")
 
 
