@@ -14,12 +14,12 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from indexer.errors import BackendUnavailable, InputError, OutOfSpace, WorkerLost
+from indexer.errors import AccessRefused, BackendUnavailable, InputError, OutOfSpace, WorkerLost
 from indexer.stores.elastic.cluster import search_many
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.settings import Place
 
-KEPT_FOR = (BackendUnavailable, OutOfSpace, WorkerLost)  # errors that may be over when the same command is run again
+KEPT_FOR = (AccessRefused, BackendUnavailable, OutOfSpace, WorkerLost)  # errors that may be over when the same command is run again
 _SAME = ("format", "spec", "name", "version", "shards")  # of two builds of which one goes on with the other's index
 Json = dict[str, Any]
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from indexer.build import BuildReport
 from indexer.corpus import conform
-from indexer.errors import InputError, WherefromError
+from indexer.errors import IndexNotFound, InputError, WherefromError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.segment.prepare import name_hash, rows_of, text_of
@@ -181,6 +181,8 @@ def _complete(
 ) -> int:
     """Adds the repositories, merges, counts and describes a loaded index; returns its size in bytes."""
     slow = client.options(request_timeout=_SECONDS)
+    if not meta_of(client, index):  # the cluster made another one for the documents that came after
+        raise IndexNotFound(f"{place.location}: {index} was deleted while it was loaded; run the same command again")
     slow.indices.refresh(index=index)
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)
