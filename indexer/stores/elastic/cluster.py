@@ -117,7 +117,7 @@ def _certificate_problem(error: BaseException | None) -> str | None:
 
 def ours(place: Place, status: int, kind: str, message: str) -> WherefromError:
     """The error for an answer of the cluster: `kind` is its word for it."""
-    said = f"({status} {kind})"
+    said = f"({status} {kind})" if kind else f"({status})"
     if kind == "cluster_block_exception":
         return OutOfSpace(f"{place.location}: the cluster takes no writes, mostly for want of disk {said}; free some and run again")
     if status == 401:
@@ -134,7 +134,9 @@ def ours(place: Place, status: int, kind: str, message: str) -> WherefromError:
 
 def _kind(error: ApiError) -> str:
     body = error.body
-    return str(body["error"].get("type")) if isinstance(body, dict) and isinstance(body.get("error"), dict) else error.message
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        return str(body["error"].get("type"))
+    return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
 def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json]) -> list[Json]:
