@@ -9,10 +9,10 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates
+.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
 	@exec $(BIN)/wherefrom demo $(ARGS)
@@ -22,6 +22,14 @@ test: $(VENV)/installed-test chromium clamav validators elasticsearch-zip ## lin
 	$(MAKE) --no-print-directory lint || failed=yes; \
 	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
 	if [ "$$failed" ]; then echo "make test: lint or tests failed, see above" >&2; exit 1; fi
+
+test-elasticsearch9: ELASTICSEARCH := 9.2.0
+test-elasticsearch9: $(VENV)/installed-test elasticsearch-zip ## the tests of the cluster against server 9, which needs Java 21 (ARGS="-k alike")
+	@WHEREFROM_TEST_ELASTICSEARCH_VERSION=$(ELASTICSEARCH) $(BIN)/python -m pytest --durations=5 --durations-min=1 \
+	  $$(grep -rlw --include='test_*.py' elasticsearch: tests) $(ARGS)
+
+test-cluster-faults: $(VENV)/installed-test elasticsearch-zip ## users and certificates of a cluster; nodes killed while it is loaded and asked; 8 GB, ten minutes
+	@$(BIN)/python -m pytest --durations=5 --durations-min=1 tests/cluster_faults/access.py $(ARGS)
 
 lint: $(VENV)/installed-test ## ruff, its formatter, mypy
 	@failed=; \

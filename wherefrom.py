@@ -54,7 +54,7 @@ NAMES = {
     ),
     **dict.fromkeys(
         "WherefromError InputError QueryError UnusableIndex IndexNotFound IndexTooNew IndexCorrupt SpecMismatch IndexLocked"
-        " DocumentNotFound BackendUnavailable OutOfSpace WorkerLost TimedOut".split(),
+        " DocumentNotFound AccessRefused BackendUnavailable OutOfSpace WorkerLost TimedOut".split(),
         "indexer.errors",
     ),
     "Index": "indexer.index",

@@ -225,17 +225,18 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     begun = reported = said = time.monotonic()
+    size_then = size_now = 0
     current = ""
     with Display(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         task = display.add_task("starting", total=None)
 
         def show(documents: int, size: int, stage: str) -> None:
-            nonlocal begun, reported, said, current
+            nonlocal begun, reported, said, current, size_then, size_now
             if stage != current:  # it has lasted since the stage before last said something
-                begun, current = reported, stage
-            reported = time.monotonic()
-            rate = size / 1e6 / max(reported - begun, 0.001)
-            done = f": {documents:,} files, {_mb(size)}, {rate:.1f} MB/s" if size else f": {documents:,} files"
+                begun, current, size_then = reported, stage, size_now if size >= size_now else 0
+            reported, size_now = time.monotonic(), size
+            rate = (size - size_then) / 1e6 / max(reported - begun, 0.001)
+            done = f": {documents:,} files" + (f", {_mb(size)}" if size else "") + (f", {rate:.1f} MB/s" if rate else "")
             display.update(task, description=stage + done)
             if not console.is_terminal and reported - said >= _SECONDS_BETWEEN_LINES:
                 said = reported

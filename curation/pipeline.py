@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -81,12 +82,7 @@ def index_sources(
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
     if is_cluster:
-        from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415 - its client is an extra
-
-        with _rows(opened, inputs, account) as (rows, ledger):
-            report = build_cluster_index(
-                where, rows, repositories=ledger.batches(), name=name, version=version, date=date, progress=progress
-            )
+        report = _into_cluster(where, opened, inputs, account, name=name, version=version, date=date, progress=progress)
         return Indexed(report, name, version, dict(sorted(account.skipped.items())))
     with _made(Path(location)), disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(
@@ -100,6 +96,26 @@ def index_sources(
             progress=progress,
         )
     return Indexed(report, name, version, dict(sorted(account.skipped.items())))
+
+
+def _into_cluster(
+    location: str,
+    opened: Sequence[Release | Source],
+    inputs: Sequence[str],
+    account: Reading,
+    **options: Any,
+) -> BuildReport:
+    """Builds in a cluster; from the beginning where what an interrupted build had loaded was of another input."""
+    from indexer.stores.elastic.unfinished import InputChanged  # noqa: PLC0415 - the client is an extra
+    from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415
+
+    try:
+        with _rows(opened, inputs, account) as (rows, ledger):
+            return build_cluster_index(location, rows, repositories=ledger.batches(), **options)
+    except InputChanged:
+        account.skipped.clear()
+    with _rows(opened, inputs, account) as (rows, ledger):
+        return build_cluster_index(location, rows, repositories=ledger.batches(), **options)
 
 
 def add_sources(

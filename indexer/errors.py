@@ -10,6 +10,7 @@
     │   ├── SpecMismatch      fingerprints of another spec: reindex                      (exit 3)
     │   └── IndexLocked       another process writes: wait for it                        (exit 3)
     ├── DocumentNotFound      no document of this id: look the id up again               (exit 2)
+    ├── AccessRefused         a cluster does not let us in: change credentials, certificate  (exit 2)
     ├── BackendUnavailable    a server or cluster does not answer: retry                 (exit 3)
     ├── OutOfSpace            the disk is full: free some and run again                  (exit 3)
     ├── WorkerLost            a process of the run was killed: run again, it goes on     (exit 3)
@@ -65,6 +66,12 @@ class IndexLocked(UnusableIndex):
 
 class DocumentNotFound(WherefromError):
     """The index holds no live document of the given id."""
+
+    exit_code = 2
+
+
+class AccessRefused(WherefromError):
+    """A cluster refuses the credentials or what they ask for, or has a certificate that cannot be accepted."""
 
     exit_code = 2
 

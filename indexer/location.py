@@ -9,18 +9,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from indexer.errors import IndexNotFound
+from indexer.errors import IndexNotFound, InputError
 
 Kind = Literal["folder", "elasticsearch", "server"]
 
 
 def kind_of(location: str) -> Kind:
-    """`es+https://...` is a cluster, `http(s)://...` a running server, anything else a folder."""
+    """`es+https://...` is a cluster, `http(s)://...` a running server, anything else a folder.
+
+    Raises InputError for a cluster's with credentials in it: locations are printed, logged and remembered.
+    """
     if location.startswith(("es+http://", "es+https://")):
+        refuse_credentials(location)
         return "elasticsearch"
     if location.startswith(("http://", "https://")):
         return "server"
     return "folder"
+
+
+def refuse_credentials(location: str) -> None:
+    """Raises InputError for a cluster's location that holds some, without showing it: a password may hold any sign."""
+    if "@" in location:
+        names = "WHEREFROM_ELASTICSEARCH_USER and WHEREFROM_ELASTICSEARCH_PASSWORD"
+        raise InputError(f"credentials in a location of a cluster; set {names} instead")
 
 
 def state_file(environment: Mapping[str, str]) -> Path:

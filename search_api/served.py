@@ -42,18 +42,31 @@ class ServedIndex:
         self._refresh_seconds = refresh_seconds
         self._refreshed = time.monotonic()
         self._lock = threading.Lock()
+        self._failed: tuple[float, WherefromError] | None = None
 
     def get(self) -> StoredIndex:
         """The open index, in its newest generation. Raises UnusableIndex, BackendUnavailable. Any thread."""
         if self._index is None:
+            asked = time.monotonic()
             with self._lock:
-                self._index = self._index or _open(self._location)
+                self._index = self._index or self._open(asked)
         elif time.monotonic() - self._refreshed >= self._refresh_seconds and self._lock.acquire(blocking=False):
             try:
                 self._follow(self._index)
             finally:
                 self._lock.release()
         return self._index
+
+    def _open(self, asked: float) -> StoredIndex:
+        """Those who waited while somebody else tried in vain get the same error, and not each a wait of its own."""
+        if self._failed and self._failed[0] >= asked:
+            raise type(self._failed[1])(*self._failed[1].args)
+        try:
+            return _open(self._location)
+        except WherefromError as error:
+            self._failed = time.monotonic(), error
+            _log.warning("the index cannot be opened: %s", error)
+            raise
 
     def ready(self) -> StoredIndex | None:
         """The open index, where nothing is to be opened or followed first. Takes no time."""

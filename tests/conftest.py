@@ -105,10 +105,10 @@ def elasticsearch(missing: Callable[[str, str], NoReturn]) -> Iterator[str]:
         yield given.rstrip("/")
         return
     try:
-        archive = distribution()
+        found = distribution()
     except CannotStart as error:
         missing(*error.args)
-    with node(archive) as url:
+    with node(found) as url:
         yield url
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
@@ -179,6 +181,23 @@ def test_a_server_started_without_its_cluster_answers_once_there_is_one(
         assert httpx.get(f"{address}/readyz", timeout=60).status_code == 503
         road.open()
         assert httpx.get(f"{address}/readyz", timeout=60).status_code == 200
+
+
+def test_a_cluster_that_never_answers_is_503_and_everybody_waits_once(
+    serve: Callable[[FastAPI], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch, function_text: str
+) -> None:
+    """Also those who wait while another one tries to open the index."""
+    monkeypatch.setenv("WHEREFROM_ELASTICSEARCH_TIMEOUT_MS", "500")
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as door:  # its kernel takes connections, and nobody ever answers
+        app = create_app(f"es+http://127.0.0.1:{door.getsockname()[1]}/name", Settings(concurrency=4))
+        with serve(app) as address, httpx.Client(base_url=address, timeout=60) as http, ThreadPoolExecutor(6) as pool:
+            begun = time.monotonic()
+            asked = [pool.submit(http.post, f"/v1/{which}", json={"text": function_text}) for which in ("attribution", "membership") * 3]
+            answers = [each.result() for each in asked]
+            assert time.monotonic() - begun < 2.5  # one after the other: 3 s
+            assert {(answer.status_code, answer.json()["type"]) for answer in answers} == {(503, "/problems/index-unavailable")}
+            assert all("Retry-After" in answer.headers and "in time" in answer.json()["detail"] for answer in answers)
+            assert http.get("/healthz").status_code == 200 and http.get("/readyz").status_code == 503
 
 
 def test_a_new_generation_is_followed_without_a_restart(

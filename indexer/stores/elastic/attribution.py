@@ -18,6 +18,7 @@ from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
 from indexer.attribution.attribute import Ask, attribute_query
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
+from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 from indexer.stores.elastic import questions
@@ -82,11 +83,17 @@ def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequ
         answer = attribute_query(segments, generation.info, query, left, cluster) if segments else _nothing(query, generation, left)
         if not cluster.open or not last or left.timeout_ms == 1:
             return answer
-        more = questions.further(generation, terms, files, cluster.open, numbers, left_out)
+        try:
+            more = questions.further(generation, terms, files, cluster.open, numbers, left_out)
+            added = generation.documents(list(more))
+        except BackendUnavailable:
+            if ask.timeout_ms is None or _left(ask.timeout_ms, begun) > 1:
+                raise
+            return answer  # which is partial: the time is up
         if len(more) < questions.CANDIDATES:
             exhausted[cluster.open] = True
         numbers |= more
-        fetched |= generation.documents(list(more))
+        fetched |= added
     raise AssertionError
 
 

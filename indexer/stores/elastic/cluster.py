@@ -1,21 +1,61 @@
-"""How is a cluster spoken to? Elasticsearch's own client, and its errors as ours.
+"""How is a cluster spoken to? Elasticsearch's own client, never longer than it was given, and its errors as ours.
 
 Not here: what is asked (`questions`, `search`), what is written (`writer`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elastic_transport import ConnectionError as NoConnection
+from elastic_transport import Transport, TransportApiResponse
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
+from urllib3 import Timeout
 
-from indexer.errors import BackendUnavailable, IndexNotFound, InputError, OutOfSpace, WherefromError
+from indexer.errors import AccessRefused, BackendUnavailable, IndexNotFound, InputError, OutOfSpace, WherefromError
 from indexer.stores.elastic.settings import PREFIX, Place
 
-SECONDS = 30  # for one answer; loading a bulk of documents gets four times as long
-_RETRIES = 2
+SECONDS = 30  # for one request with all its tries, where none is given; loading a bulk of documents gets four times as long
+_BUSY = (429, 502, 503, 504)
+_PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between tries: shards find a new primary in about as long
+_CONNECTIONS = 1024  # to a node, made as they are needed: with fewer than threads, one would wait for another's hanging question
+Answer = TypeVar("Answer")
+Json = dict[str, Any]
+
+
+class Until(float):
+    """A moment of `time.monotonic()` as a client's `request_timeout`: all of its requests together end by then."""
+
+
+class _Bounded(Transport):
+    """Requests that end in time, tries and pauses between them included: `request_timeout` is for all of them.
+
+    Where a cluster has several nodes a try that hangs leaves half of the time to the others. Threads may share it.
+    """
+
+    def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
+        """The answer, maybe of another node than the first one asked. Raises TransportError."""
+        given = options.pop("request_timeout", SECONDS)
+        until = given if isinstance(given, Until) else time.monotonic() + float(given)
+        others, pauses = len(self.node_pool), iter(_PAUSES)  # a lone node is asked twice: it may have closed an idle connection
+        while (left := until - time.monotonic()) > 0:
+            share = left / 2 if others and len(self.node_pool) > 1 else left
+            try:
+                answer = super().perform_request(method, target, **(options | {"max_retries": 0, "request_timeout": Timeout(total=share)}))
+            except (NoConnection, ConnectionTimeout):
+                if not others:
+                    raise
+                others -= 1
+                continue
+            pause = next(pauses, None) if answer.meta.status in _BUSY else None
+            if pause is None or time.monotonic() + pause > until:
+                return answer
+            time.sleep(pause)
+        raise ConnectionTimeout("the time is up")
 
 
 def connect(place: Place) -> Elasticsearch:
@@ -28,9 +68,20 @@ def connect(place: Place) -> Elasticsearch:
     if place.ca_file and place.url.startswith("https"):
         access["ca_certs"] = place.ca_file
     try:
-        return Elasticsearch(place.url, request_timeout=SECONDS, max_retries=_RETRIES, retry_on_timeout=True, **access)
+        return Elasticsearch(
+            [place.url, *place.others],
+            transport_class=_Bounded,
+            request_timeout=SECONDS,
+            connections_per_node=_CONNECTIONS,
+            **access,
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{place.location}: {PREFIX}CA_FILE={place.ca_file}: {error}; name a file of certificates (PEM)") from error
+
+
+def within(client: Elasticsearch, seconds: float) -> Elasticsearch:
+    """The client for one question: all of its requests together take at most so long."""
+    return client.options(request_timeout=Until(time.monotonic() + seconds))
 
 
 @contextmanager
@@ -40,17 +91,42 @@ def errors_of(place: Place) -> Iterator[None]:
         yield
     except ApiError as error:
         raise ours(place, error.meta.status, _kind(error), str(error)) from error
+    except ConnectionTimeout as error:
+        raise BackendUnavailable(
+            f"{place.location}: no answer from the cluster in time; ask again later, "
+            f"or allow more: {PREFIX}TIMEOUT_MS is {place.timeout_ms}, a question's timeout_ms may be less"
+        ) from error
     except TransportError as error:
+        if refused := _certificate_problem(error):
+            raise AccessRefused(
+                f"{place.location}: the cluster's certificate is not accepted ({refused}); "
+                f"have a valid one put there, or name the authority that signs it: {PREFIX}CA_FILE={place.ca_file or ''}"
+            ) from error
         raise BackendUnavailable(f"{place.location}: no answer from the cluster ({error}); is it running? try again") from error
+
+
+def _certificate_problem(error: BaseException | None) -> str | None:
+    """What is wrong with a certificate, if that is what is wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        cause = error.__cause__ or error.__context__
+        error = cause or next((each for each in error.args if isinstance(each, ssl.SSLError)), None)
+    return None
 
 
 def ours(place: Place, status: int, kind: str, message: str) -> WherefromError:
     """The error for an answer of the cluster: `kind` is its word for it."""
-    said = f"({status} {kind})"
-    if status == 401 or (status == 403 and kind != "cluster_block_exception"):
-        return InputError(f"{place.location}: the cluster refuses these credentials {said}; set {PREFIX}USER and _PASSWORD, or _API_KEY")
+    said = f"({status} {kind})" if kind else f"({status})"
     if kind == "cluster_block_exception":
         return OutOfSpace(f"{place.location}: the cluster takes no writes, mostly for want of disk {said}; free some and run again")
+    if status == 401:
+        return AccessRefused(f"{place.location}: the cluster refuses these credentials {said}; set {PREFIX}USER and _PASSWORD, or _API_KEY")
+    if status == 403:
+        return AccessRefused(
+            f"{place.location}: the cluster does not let {place.user or 'this key'} do that {said}: {message[:300]}; "
+            f"give it the privilege, or set another {PREFIX}USER and _PASSWORD, or _API_KEY"
+        )
     if status == 404:
         return IndexNotFound(f"{place.location}: no index here {said}; build one with wherefrom index -o {place.location}")
     return BackendUnavailable(f"{place.location}: the cluster cannot answer {said}: {message[:300]}; try again")
@@ -58,19 +134,53 @@ def ours(place: Place, status: int, kind: str, message: str) -> WherefromError:
 
 def _kind(error: ApiError) -> str:
     body = error.body
-    return str(body["error"].get("type")) if isinstance(body, dict) and isinstance(body.get("error"), dict) else error.message
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        return str(body["error"].get("type"))
+    return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json]) -> list[Json]:
     """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
-    with errors_of(place):
-        answers = client.msearch(searches=[part for body in bodies for part in (header, body)])["responses"]
-    for answer in answers:
-        if "error" in answer:
-            raise ours(place, answer.get("status", 500), answer["error"].get("type", "unknown"), str(answer["error"].get("reason")))
-        if answer["_shards"]["failed"] or answer["timed_out"]:
-            raise BackendUnavailable(f"{place.location}: {answer['_shards']['failed']} shards did not answer; try again")
-    return list(answers)
+    searches = [part for body in bodies for part in (header, body)]
+    return _complete(place, lambda: list(client.msearch(searches=searches)["responses"]), _search_problem)
+
+
+def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, Json]:
+    """The sources of documents by id, without those that are not there. Raises BackendUnavailable where one cannot be told."""
+    docs = _complete(place, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
+    return {one["_id"]: one["_source"] for one in docs if one.get("found")}
+
+
+def _complete(place: Place, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]) -> list[Json]:
+    """Answers of which none has a problem; where a part of the cluster is away, it is asked again while that may help."""
+    for pause in (*_PAUSES, None):
+        with errors_of(place):
+            answers = ask()
+        found = next(filter(None, (problem(place, answer) for answer in answers)), None)
+        if found is None:
+            return answers
+        if pause is None or not isinstance(found, BackendUnavailable):
+            raise found
+        time.sleep(pause)
+    raise AssertionError
+
+
+def _error_of(place: Place, answer: Json) -> WherefromError | None:
+    if "error" not in answer:
+        return None
+    error = answer["error"]
+    status = answer.get("status", 404 if error.get("type") == "index_not_found_exception" else 503)
+    return ours(place, status, error.get("type", "unknown"), str(error.get("reason")))
+
+
+def _search_problem(place: Place, answer: Json) -> WherefromError | None:
+    if "error" in answer:
+        return _error_of(place, answer)
+    shards = answer["_shards"]
+    if not shards["failed"] and not answer["timed_out"]:
+        return None
+    kinds = sorted({failure.get("reason", {}).get("type", "unknown") for failure in shards.get("failures", ())})
+    return BackendUnavailable(f"{place.location}: {shards['failed']} shards did not answer ({', '.join(kinds)}); try again")

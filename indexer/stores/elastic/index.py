@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -41,9 +41,9 @@ from indexer.query import pasted
 from indexer.query.tree import FieldName
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
-from indexer.stores.elastic.cluster import connect, errors_of
+from indexer.stores.elastic.cluster import connect, errors_of, within
 from indexer.stores.elastic.files import candidates, file_page
-from indexer.stores.elastic.mapping import FORMAT_VERSION, meta_of, terms_of
+from indexer.stores.elastic.mapping import FORMAT_VERSION, altered_fields, meta_in, meta_of, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
 from indexer.stores.elastic.repositories import legal, repository_page
 from indexer.stores.elastic.search import search_page
@@ -51,6 +51,8 @@ from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.verify import verify
 
 _AT_ONCE = 4 * (os.cpu_count() or 1)  # questions of attribute_many: they wait for the cluster more than they compute
+_FOLLOWING_MS = 5000  # for seeing whether there is a new generation, or whether anybody answers: somebody waits for more than that
+Value = TypeVar("Value")
 _NUMBERS = ("documents", "removed_documents", "repositories", "tokens", "text_bytes", "fingerprints")
 
 
@@ -68,7 +70,7 @@ class ClusterIndex:
         """Finds the generation that the name stands for. Raises InputError, UnusableIndex, BackendUnavailable."""
         place = place_of(location)
         client = connect(place)
-        return cls(place, client, current(place, client))
+        return cls(place, client, current(place, client, place.timeout_ms))
 
     def __enter__(self) -> ClusterIndex:
         return self
@@ -82,7 +84,7 @@ class ClusterIndex:
 
     def refresh(self) -> None:
         """Follows a new generation, if there is one."""
-        self._generation = current(self._place, self._client)
+        self._generation = current(self._place, self._client, min(_FOLLOWING_MS, self._place.timeout_ms))
 
     @property
     def is_instant(self) -> bool:
@@ -96,7 +98,7 @@ class ClusterIndex:
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
         """Whether the text is in the corpus, by its fingerprints' terms. Raises InputError for a bad option, BackendUnavailable."""
-        generation, least = self._generation, least_tokens(offset_unit, min_tokens)
+        generation, least = self._generation.within(), least_tokens(offset_unit, min_tokens)
 
         def held(prints: Fingerprints) -> NDArray[np.bool_]:
             terms = Terms(["exact"] * len(prints), terms_of(prints.values), prints.keys)
@@ -109,8 +111,7 @@ class ClusterIndex:
         self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
     ) -> list[Membership]:
         """`membership` of each text, in order."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(lambda text: self.membership(text, offset_unit=offset_unit, min_tokens=min_tokens), texts))
+        return _each(lambda text: self.membership(text, offset_unit=offset_unit, min_tokens=min_tokens), texts)
 
     def attribute(
         self,
@@ -128,7 +129,7 @@ class ClusterIndex:
         """Where the text comes from, as `Index.attribute` says. Raises InputError for a bad option, BackendUnavailable."""
         ask = ask_of(offset_unit, limit, kinds, sensitivity, timeout_ms)
         without_nothing(exclude)
-        answer = attribute(self._generation, text, ask, exclude)
+        answer = attribute(self._generation.within(timeout_ms), text, ask, exclude)
         if use is None and project_license is None:
             return answer
         from indexer.licences.asked import asked  # noqa: PLC0415 - reads tables that most questions do not need
@@ -137,12 +138,11 @@ class ClusterIndex:
 
     def attribute_many(self, texts: Iterable[str | bytes], **options: Any) -> list[Attribution]:
         """`attribute` of each text with the same options, in order."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(lambda text: self.attribute(text, **options), texts))
+        return _each(lambda text: self.attribute(text, **options), texts)
 
     def document(self, document_id: str) -> Document:
         """A document with its content. Raises DocumentNotFound, BackendUnavailable."""
-        found = self._generation.documents([document_id]) if document_id else {}
+        found = self._generation.within().documents([document_id]) if document_id else {}
         if document_id not in found:
             raise DocumentNotFound(
                 f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them"
@@ -168,27 +168,27 @@ class ClusterIndex:
         if pasted.is_pasted(query):
             return pasted.page(query, self.attribute(query), self.info)
         filters: dict[FieldName, str | None] = {"language": language, "license": license, "repository": repository, "owner": owner}
-        return search_page(self._generation, query, filters, limit, cursor)
+        return search_page(self._generation.within(), query, filters, limit, cursor)
 
     def repositories(self, *, owner: str | None = None, limit: int = 100, cursor: str | None = None) -> RepositoryPage:
         """Repositories of an owner (case does not matter), or all, in alphabetical order. Raises InputError, BackendUnavailable."""
-        return repository_page(self._generation, owner, limit, cursor)
+        return repository_page(self._generation.within(), owner, limit, cursor)
 
     def legal(self, repository: str) -> Legal:
         """The licence texts, notices and copyright lines stored of a repository; empty where there are none. Raises BackendUnavailable."""
-        return legal(self._generation, repository)
+        return legal(self._generation.within(), repository)
 
     def files(self, repository: str, *, limit: int = 100, cursor: str | None = None) -> FilePage:
         """The files of one repository (case does not matter), without contents. Raises InputError, BackendUnavailable."""
-        return file_page(self._generation, repository, limit, cursor)
+        return file_page(self._generation.within(), repository, limit, cursor)
 
     def candidates(self, fingerprints: Sequence[int], *, limit: int = 20) -> Candidates:
         """Files that hold some fingerprints of the exact channel; for whoever keeps the text and verifies it. Raises InputError."""
-        return candidates(self._generation, fingerprints, limit)
+        return candidates(self._generation.within(), fingerprints, limit)
 
     def check(self) -> None:
         """Asks every shard, for nothing. Raises UnusableIndex, BackendUnavailable where questions would not be answered."""
-        self._generation.search([{"size": 0, "query": {"match_none": {}}}])
+        self._generation.within(_FOLLOWING_MS).search([{"size": 0, "query": {"match_none": {}}}])
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Reads every document and compares its text with its checksum; `progress(bytes)`. The cluster checks its own files."""
@@ -196,22 +196,36 @@ class ClusterIndex:
 
     def describe(self) -> dict[str, Any]:
         """What the index holds and how many bytes it takes, replicas not counted."""
-        generation = self._generation
+        generation = self._generation.within()
         with errors_of(self._place):
-            meta = meta_of(self._client, generation.index)
-            stats = self._client.indices.stats(index=generation.index, metric="store")["_all"]["primaries"]["store"]
+            meta = meta_of(generation.client, generation.index)
+            stats = generation.client.indices.stats(index=generation.index, metric="store")["_all"]["primaries"]["store"]
         numbers = {name: meta[name] for name in _NUMBERS if name != "documents"}
         return {"location": self.location, **asdict(self.info), **numbers, "index_bytes": int(stats["size_in_bytes"])}
 
 
-def current(place: Place, client: Elasticsearch) -> Generation:
+def _each(ask: Callable[[Any], Value], texts: Iterable[str | bytes]) -> list[Value]:
+    """The answers in order, or the first error: what has not begun by then is not asked any more."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            return list(pool.map(ask, texts))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def current(place: Place, client: Elasticsearch, timeout_ms: int | None = None) -> Generation:
     """The generation that a name stands for now: the alias is resolved once, so a later one does not mix with it."""
+    asked = within(client, (timeout_ms or place.timeout_ms) / 1000).indices
     with errors_of(place):
-        if not client.indices.exists_alias(name=place.name):
+        if not asked.exists_alias(name=place.name):
             raise IndexNotFound(f"{place.location}: no index here; build one with wherefrom index -o {place.location}")
-        index = next(iter(client.indices.get_alias(name=place.name)))
-        meta = meta_of(client, index)
+        index, *others = sorted(asked.get_alias(name=place.name))
+        mappings = asked.get_mapping(index=index)[index]["mappings"]
+    meta = meta_in(mappings)
     problem = f"{place.location}: index {index}"
+    if others:
+        raise IndexCorrupt(f"{problem} shares the name with {', '.join(others)}; take the alias from all but one, or rebuild it")
     if not isinstance(meta.get("format"), int) or not meta.get("complete"):
         raise IndexCorrupt(f"{problem} was not made by wherefrom, or its description is gone; rebuild it with wherefrom index")
     if meta["format"] < FORMAT_VERSION:
@@ -220,5 +234,7 @@ def current(place: Place, client: Elasticsearch) -> Generation:
         raise IndexTooNew(f"{problem}: format {meta['format']}, this reader takes {FORMAT_VERSION}; upgrade wherefrom")
     if meta["spec"] != SPEC.name:
         raise SpecMismatch(f"{problem}: fingerprints of {meta['spec']}, this reader makes {SPEC.name}; rebuild it with wherefrom index")
+    if altered := altered_fields(mappings):
+        raise IndexCorrupt(f"{problem}: the mapping lacks {', '.join(altered)} as written; rebuild it with wherefrom index")
     info = IndexInfo(**{each.name: meta[each.name] for each in fields(IndexInfo)})
     return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"])

@@ -114,5 +114,20 @@ def new_meta(name: str, version: str, date: str, generation: int) -> dict[str, A
 
 def meta_of(client: Elasticsearch, index: str) -> dict[str, Any]:
     """What is written down of a generation; empty where nothing of ours is."""
-    found = client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}).get(META)
+    return meta_in(client.indices.get_mapping(index=index)[index]["mappings"])
+
+
+def meta_in(mappings: dict[str, Any]) -> dict[str, Any]:
+    """What a mapping says of a generation; empty where nothing of ours is."""
+    found = mappings.get("_meta", {}).get(META)
     return found if isinstance(found, dict) else {}
+
+
+def altered_fields(mappings: dict[str, Any]) -> list[str]:
+    """The fields of ours that a mapping lacks or has otherwise: searching them would find nothing, without an error."""
+    have = mappings.get("properties", {})
+    return [name for name, wanted in _PROPERTIES.items() if _kind(have.get(name, {})) != _kind(wanted)]
+
+
+def _kind(field: dict[str, Any]) -> tuple[Any, ...]:
+    return field.get("type", "object" if field else None), field.get("analyzer")

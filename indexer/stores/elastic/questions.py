@@ -6,7 +6,7 @@ Not here: verification, which is that of a folder (`indexer.attribution`); full 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from indexer.answers import Exclusion, IndexInfo
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
-from indexer.stores.elastic.cluster import errors_of, search_many
+from indexer.stores.elastic.cluster import get_many, search_many, within
 from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
@@ -40,6 +40,11 @@ class Generation:
     repositories: int
     fingerprints: int
 
+    def within(self, timeout_ms: int | None = None) -> Generation:
+        """The same for one question, whose requests together take no longer than this and than the place allows."""
+        most = self.place.timeout_ms if timeout_ms is None else min(timeout_ms, self.place.timeout_ms)
+        return replace(self, client=within(self.client, most / 1000))
+
     def search(self, bodies: Sequence[Json]) -> list[Json]:
         """The answers to some searches, in order."""
         answers = []
@@ -49,11 +54,7 @@ class Generation:
 
     def documents(self, ids: Sequence[str]) -> dict[str, Json]:
         """`row` and `content` of documents by id, without those that are gone."""
-        if not ids:
-            return {}
-        with errors_of(self.place):
-            found = self.client.mget(index=self.index, ids=list(ids))["docs"]
-        return {one["_id"]: one["_source"] for one in found if one.get("found")}
+        return get_many(self.client, self.place, self.index, ids) if ids else {}
 
 
 @dataclass(frozen=True, slots=True)

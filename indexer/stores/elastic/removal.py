@@ -55,7 +55,7 @@ def remove(
         found = [answer["hits"]["total"]["value"] > 0 for answer in answers]
         clauses = [clause for (_, clause), is_there in zip(named, found, strict=True) if is_there]
         actions = ({"_op_type": "delete", "_id": each} for each in _ids(generation, clauses))
-        load(client, generation.index, place.location, actions, _telling(progress))
+        load(client, generation.index, place, actions, _telling(progress))
         left, number, gone = _recount(client, generation)
     not_found = tuple(name for (name, _), is_there in zip(named, found, strict=True) if not is_there)
     return RemovalReport(gone, left, number, not_found, time.monotonic() - begun)

@@ -54,8 +54,9 @@ def id_of(key: int) -> str:
 def write(client: Elasticsearch, place: Place, index: str, batches: Iterable[pa.RecordBatch], files: dict[int, int]) -> None:
     """Makes the index beside a generation of `files`, which says how many it has of each repository. Others' rows are left out."""
     mappings = {"dynamic": "strict", "properties": _PROPERTIES}
+    client.options(ignore_status=404).indices.delete(index=beside(index))  # of a build that was cut off
     client.indices.create(index=beside(index), mappings=mappings, settings={"number_of_shards": 1, "number_of_replicas": 0})
-    load(client, beside(index), place.location, _documents(batches, files))
+    load(client, beside(index), place, _documents(batches, files))
     client.indices.put_settings(index=beside(index), settings={"number_of_replicas": place.replicas})
     client.indices.refresh(index=beside(index))
 
@@ -135,7 +136,7 @@ def legal(generation: Generation, repository: str) -> Legal:
 
 def recount(client: Elasticsearch, place: Place, index: str, files: dict[int, int]) -> None:
     """Makes the file counts beside a generation what `files` says; a repository without files goes."""
-    load(client, beside(index), place.location, list(_changes(client, place, beside(index), files)))
+    load(client, beside(index), place, list(_changes(client, place, beside(index), files)))
     client.indices.refresh(index=beside(index))
 
 

@@ -1,7 +1,8 @@
 """How does a stream of documents become an index in a cluster? In bounded memory, and seen by readers only once it is complete.
 
-Each build is a new index, `NAME-g000001`; the alias NAME moves to it in one step. A build that was killed leaves an index no alias
-names, which the next build removes, and so it does with the generation before: until then who has it open goes on.
+Each build is a new index, `NAME-g000001`; the alias NAME moves to it in one step. A build that was killed, or that the cluster could not
+take to its end, leaves an index that no alias names: the same build goes on in it when it is run again, any other one removes it. So it
+does with the generation before: until then who has it open goes on.
 
 Not here: the same into a folder (`indexer.build`).
 """
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from indexer.build import BuildReport
 from indexer.corpus import conform
-from indexer.errors import InputError
+from indexer.errors import IndexNotFound, InputError, WherefromError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.segment.prepare import name_hash, rows_of, text_of
@@ -31,6 +32,7 @@ from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
+from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded, goes_on
 from indexer.stores.local.fulltext import path_words
 from indexer.text.tokens import rename, tokenize
 from indexer.text.words import analyze, lower
@@ -39,19 +41,27 @@ BATCH_ROWS = 256
 _SECONDS = 600  # for merging
 _WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
 _MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
+_FIRST_WINS = 1 << 62  # less a document's number is its version: of a document that comes twice the first stays, whoever is sent first
 _WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
 class _Counts:
-    """What a build has read so far."""
+    """What a build has read so far; `documents` and `repositories` are known once all are loaded."""
 
+    rows: int = 0
     documents: int = 0
     text_bytes: int = 0
     tokens: int = 0
     fingerprints: int = 0
     repositories: int = 0
+
+    def add(self, text_bytes: int, tokens: int, exact: Fingerprints) -> None:
+        """Counts a batch."""
+        self.text_bytes += text_bytes
+        self.tokens += tokens
+        self.fingerprints += len(exact)
 
 
 def build_cluster_index(
@@ -67,26 +77,23 @@ def build_cluster_index(
     """Builds an index of all `batches` at es+http(s)://HOST:PORT/NAME; one that stands there answers until the new one replaces it.
 
     `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError, BackendUnavailable, OutOfSpace; what
-    the cluster refuses is named.
+    the cluster refuses is named. After a kill or one of the latter two, the same name, version and input go on where it was; where the
+    input turns out to be another, InputChanged is raised, and once more starts clean.
     """
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
     with errors_of(place):
         _check_free(client, place.name, place.location)
-        standing = _generations(client, place.name)
-        live = _behind(client, place.name)
-        for leftover in standing.keys() - live:
-            _delete(client, leftover)
-        removals = [int(meta_of(client, index).get("generation", 0)) for index in live]  # each counts one generation more
-        generation = max((*standing.values(), *removals), default=0) + 1
-        index = f"{place.name}-g{generation:06d}"
-        meta = new_meta(name, version, date, generation)
-        client.indices.create(index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, **_WHILE_LOADING})
+        index, live = _begin(client, place, new_meta(name, version, date, 0))
         counts = _Counts()
         try:
-            _load(client, index, place.location, _documents(batches, counts), counts, progress)
+            loaded = Loaded.of(client, place, index)
+            _load(client, place, _documents(batches, counts, loaded, progress), loaded, counts, progress)
+            meta = new_meta(name, version, date, _number(client, place.name, index))
             size = _complete(client, place, index, meta, counts, repositories)
-        except BaseException:
+        except KEPT_FOR:
+            raise
+        except WherefromError:
             _delete(client, index)
             raise
         moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
@@ -94,8 +101,34 @@ def build_cluster_index(
     return BuildReport(counts.documents, counts.text_bytes, size, time.monotonic() - begun)
 
 
+def _begin(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[str, set[str]]:
+    """The index to load into, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
+    meta |= {"shards": place.shards}
+    standing, live = _generations(client, place.name), _behind(client, place.name)
+    newest_live = max((standing[index] for index in live if index in standing), default=0)
+    index = goes_on(client, {each: number for each, number in standing.items() if number > newest_live}, meta)
+    for leftover in standing.keys() - live - {index}:
+        _delete(client, leftover)
+    if index is None:
+        index = f"{place.name}-g{max((*standing.values(), *_described(client, live)), default=0) + 1:06d}"
+        settings = {"number_of_shards": place.shards, **_WHILE_LOADING}
+        client.indices.create(index=index, mappings=mapping(meta), settings=settings)
+    return index, live
+
+
+def _described(client: Elasticsearch, indexes: Iterable[str]) -> list[int]:
+    """The generations that indexes say they are: each removal counts one more than the name."""
+    return [int(meta_of(client, index).get("generation", 0)) for index in indexes]
+
+
+def _number(client: Elasticsearch, name: str, index: str) -> int:
+    """The generation that an index becomes: above the live one's, from which documents may have been removed meanwhile."""
+    return max(_generations(client, name)[index], *(1 + number for number in _described(client, _behind(client, name) - {index})), 0)
+
+
 def _check_free(client: Elasticsearch, name: str, location: str) -> None:
-    if client.indices.exists(index=name) and not client.indices.exists_alias(name=name):
+    is_ours = client.indices.exists_alias(name=name) and _behind(client, name) <= _generations(client, name).keys()
+    if client.indices.exists(index=name) and not is_ours:
         raise InputError(f"{location}: an index of another program has this name; choose another one")
 
 
@@ -117,17 +150,25 @@ def _behind(client: Elasticsearch, name: str) -> set[str]:
 
 
 def _load(
-    client: Elasticsearch, index: str, location: str, documents: Iterable[dict[str, Any]], counts: _Counts, progress: Progress | None
+    client: Elasticsearch,
+    place: Place,
+    documents: Iterable[dict[str, Any]],
+    loaded: Loaded,
+    counts: _Counts,
+    progress: Progress | None,
 ) -> None:
     """Sends documents; one that the index has already is left out."""
+    is_first = True
 
-    def done(sent: int) -> None:
-        if sent == BATCH_ROWS:
-            client.indices.refresh(index=index)  # what is left out of _source goes when segments are merged: there have to be two
-        if progress and sent % BATCH_ROWS == 0:
-            progress(sent, counts.text_bytes, "loading")
+    def done(_: int) -> None:
+        nonlocal is_first
+        if is_first:
+            client.indices.refresh(index=loaded.index)  # what is left out of _source goes when segments are merged: there have to be two
+        is_first = False
+        if progress:
+            progress(counts.rows, counts.text_bytes, "loading")
 
-    load(client, index, location, documents, done)
+    load(client, loaded.index, place, documents, done)
 
 
 def _complete(
@@ -140,6 +181,8 @@ def _complete(
 ) -> int:
     """Adds the repositories, merges, counts and describes a loaded index; returns its size in bytes."""
     slow = client.options(request_timeout=_SECONDS)
+    if not meta_of(client, index):  # the cluster made another one for the documents that came after
+        raise IndexNotFound(f"{place.location}: {index} was deleted while it was loaded; run the same command again")
     slow.indices.refresh(index=index)
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)
@@ -168,13 +211,29 @@ def _await_leases(client: Elasticsearch, index: str) -> None:
         time.sleep(_WAIT)
 
 
-def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts) -> Iterator[dict[str, Any]]:
-    number = 0
+def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts, loaded: Loaded, progress: Progress | None) -> Iterator[dict[str, Any]]:
+    """The documents that are not there already."""
     for whole in batches:
         for begin in range(0, whole.num_rows, BATCH_ROWS):
-            for document in documents_of(conform(whole.slice(begin, BATCH_ROWS)), counts):
-                yield document | {"number": number}
-                number += 1
+            batch, first = conform(whole.slice(begin, BATCH_ROWS)), counts.rows
+            counts.rows += batch.num_rows
+            there = loaded.has(first, rows_of(batch, *text_of(batch.column("content")))) if first < loaded.end else [False] * batch.num_rows
+            if all(there):
+                _count(batch, counts)
+                if progress:
+                    progress(counts.rows, counts.text_bytes, "finding what is there")
+                continue
+            for i, document in enumerate(documents_of(batch, counts)):
+                if not there[i]:
+                    yield document | {"number": first + i, "version": _FIRST_WINS - first - i, "version_type": "external"}
+    loaded.check_end(counts.rows)
+
+
+def _count(batch: pa.RecordBatch, counts: _Counts) -> None:
+    """Counts a batch whose documents are not wanted."""
+    data, offsets = text_of(batch.column("content"))
+    tokens = tokenize(data, offsets)
+    counts.add(len(data), len(tokens), fingerprint_exact(tokens, SPEC.exact, capped=True))
 
 
 def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]:
@@ -185,14 +244,13 @@ def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]
     exact = fingerprint_exact(tokens, SPEC.exact, capped=True)
     renamed = fingerprint_renamed(rename(tokens), SPEC.renamed, capped=True)
     streams, paths = analyze(tokens).texts(), path_words([row["path"] for row in rows])
-    counts.text_bytes, counts.tokens = counts.text_bytes + len(data), counts.tokens + len(tokens)
-    counts.fingerprints += len(exact)
+    counts.add(len(data), len(tokens), exact)
     made = []
     for i, (row, (words, parts)) in enumerate(zip(rows, streams, strict=True)):
         keys, shapes = _of(exact, i), _of(renamed, i)
         made.append(
             {
-                "_op_type": "create",
+                "_op_type": "index",
                 "_id": row["document_id"],
                 "document_id": row["document_id"],
                 "content_id": row["content_id"],

@@ -11,6 +11,7 @@ import pytest
 
 from indexer.corpus import REPOSITORIES_SCHEMA, conform
 from indexer.errors import (
+    AccessRefused,
     BackendUnavailable,
     DocumentNotFound,
     IndexCorrupt,
@@ -223,6 +224,12 @@ def test_credentials_come_from_the_environment_and_are_not_shown() -> None:
     place = place_of("es+https://host/name", {f"{PREFIX}USER": "me", f"{PREFIX}PASSWORD": "hush", f"{PREFIX}SHARDS": "3"})
     assert (place.user, place.password, place.shards, place.location) == ("me", "hush", 3, "es+https://host:9200/name")
     assert "hush" not in repr(place)
+    place = place_of("es+https://host/name", {f"{PREFIX}HOSTS": "b, c:9201,[::1]", f"{PREFIX}TIMEOUT_MS": "700"})
+    assert place.others == ("https://b:9200", "https://c:9201", "https://[::1]:9200") and place.timeout_ms == 700
+    for hosts in ("http://b:9200", "b:x", "me:hush@b", ":9200", "b/path"):
+        with pytest.raises(InputError, match="HOSTS") as caught:
+            place_of("es+https://host/name", {f"{PREFIX}HOSTS": hosts})
+        assert "hush" not in str(caught.value)
     with pytest.raises(InputError, match="SHARDS"):
         place_of("es+https://host/name", {f"{PREFIX}SHARDS": "many"})
 
@@ -230,9 +237,10 @@ def test_credentials_come_from_the_environment_and_are_not_shown() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "error"),
     [
-        (401, "security_exception", InputError),
-        (403, "security_exception", InputError),
+        (401, "security_exception", AccessRefused),
+        (403, "security_exception", AccessRefused),
         (403, "cluster_block_exception", OutOfSpace),
+        (429, "cluster_block_exception", OutOfSpace),
         (404, "index_not_found_exception", IndexNotFound),
         (429, "es_rejected_execution_exception", BackendUnavailable),
         (503, "search_phase_execution_exception", BackendUnavailable),
