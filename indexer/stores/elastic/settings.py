@@ -22,8 +22,9 @@ SETTINGS = {
     "ca_file": "file of certificates (PEM) that sign the cluster's",
     "shards": "primary shards of a new index, 1 to 1024; by default 1",
     "replicas": "copies of each shard of a new index, 0 to 16; by default 0",
+    "filter_mb": "MB that the membership filter may take for a process to fetch it, 0 to 1048576; by default 2048",
 }
-_NUMBERS = {"shards": (1, 1024, 1), "replicas": (0, 16, 0)}
+_NUMBERS = {"shards": (1, 1024, 1), "replicas": (0, 16, 0), "filter_mb": (0, 1 << 20, 2048)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Place:
     """A cluster's URL and the name of an index there, and how to be let in.
 
     `user` and `password`, or an `api_key` (untried: the distribution that tests run cannot make one); `ca_file` signs the cluster's
-    certificate. `shards` and `replicas` are those of new indexes.
+    certificate. `shards` and `replicas` are those of new indexes; a membership filter of at most `filter_mb` is fetched.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Place:
     ca_file: str | None = None
     shards: int = 1
     replicas: int = 0
+    filter_mb: int = 2048
 
     @property
     def location(self) -> str:
@@ -50,7 +52,7 @@ class Place:
 
 
 def place_of(location: str, environment: Mapping[str, str] | None = None) -> Place:
-    """Reads a location, and `WHEREFROM_ELASTICSEARCH_USER`, `_PASSWORD`, `_API_KEY`, `_CA_FILE`, `_SHARDS`, `_REPLICAS`.
+    """Reads a location, and `WHEREFROM_ELASTICSEARCH_USER`, `_PASSWORD`, `_API_KEY`, `_CA_FILE`, `_SHARDS`, `_REPLICAS`, `_FILTER_MB`.
 
     Raises InputError.
     """
