@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -73,7 +74,7 @@ def write(
     if not client.indices.exists(index=where):
         settings = {"number_of_shards": 1 + n_blocks * BLOCK_BYTES // _SHARD_BYTES, "number_of_replicas": 0, "codec": "best_compression"}
         client.indices.create(index=where, mappings={"dynamic": "strict", "properties": _PROPERTIES}, settings=settings)
-    key, crcs, digest = f"{generation}-{n_keys}", list[int](), hashlib.sha256()
+    key, crcs, digest = secrets.token_hex(6), list[int](), hashlib.sha256()
 
     def pieces() -> Iterator[dict[str, Any]]:
         for number, piece in enumerate(_cut(blocks)):

@@ -193,6 +193,7 @@ def _complete(
     counts.documents, counts.repositories = sum(files.values()), len(files)
     repositories_beside.write(client, place, index, repositories, files)
     counts.keys.flush()
+    client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
     write_filter(client, place, index, [counts.keys.folder], meta["generation"])
     slow.indices.flush(index=index)
     if counts.text_bytes >= _WORTH_WAITING:

@@ -24,6 +24,7 @@ from indexer.index import Index
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.merging import merge
 from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.writer import build_cluster_index
@@ -162,6 +163,23 @@ def test_what_is_removed_is_no_member_though_the_filter_knows_it(build: Callable
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
+def test_merging_frees_and_forgets_what_was_removed(build: Callable[..., ClusterIndex], location: str, tmp_path: Path) -> None:
+    index = _with_filter(build(FRUIT))
+    remove(location, repositories=["plum/repo"])
+    report = merge(location)
+    assert (report.documents, report.purged_documents, report.generation) == (4, 1, 3) and report.merged_segments
+    again = merge(location)
+    assert (again.merged_segments, again.purged_documents, again.generation) == (0, 0, 3)
+    index.refresh()
+    _with_filter(index)
+    assert index.is_instant and index.verify().problems == ()
+    assert not index.membership(_text("plum")).member and index.membership(_text("pear")).member
+    left = [name for name in FRUIT if name != "plum"]
+    build_index(tmp_path / "i", _batches(left), full_text=False, **NAMED)
+    with Index.open(tmp_path / "i") as folder:
+        assert folder.export_filter(tmp_path / "one", AS_OF).sha256 == index.export_filter(tmp_path / "other", AS_OF).sha256
+
+
 def _damage(location: str, change: dict[str, Any] | None) -> None:
     """Changes the second piece, or takes it away."""
     place = place_of(location)
@@ -189,6 +207,10 @@ def test_a_damaged_piece_is_named_and_look_ups_answer(
         _with_filter(index)
     assert problem in caplog.text and "look-ups" in caplog.text
     assert not index.is_instant and index.membership(_text("plum")).member and not index.membership(_text("nobody")).member
+    assert merge(location).merged_segments
+    assert index.verify().problems == ()
+    index.refresh()
+    assert _with_filter(index).is_instant
 
 
 def test_a_flipped_bit_in_the_kept_file_is_no_wrong_answer(build: Callable[..., ClusterIndex], caplog: pytest.LogCaptureFixture) -> None:
