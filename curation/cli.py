@@ -32,7 +32,7 @@ Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_
 _SECONDS_BETWEEN_LINES = 30.0  # of progress, where a file or a pipe keeps them all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
-Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a folder.")]
+Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a folder or es+https://HOST:9200/NAME.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Name unreadable input on standard error, count it, and go on without it.")]
 
 Progress = Callable[[int, int, str], None]
@@ -190,13 +190,14 @@ def remove(
 
 @app.command(epilog="Example: wherefrom merge demo.index")
 def merge(location: Location, *, as_json: Json = False) -> None:
-    """Rewrite the segments of an index as one (of at most 4 GB of text) without removed documents; it goes on answering meanwhile."""
-    from curation.pipeline import check_folder
-    from indexer.merge import merge as run
+    """Rewrite the segments of an index as one without removed documents, in a folder one of at most 4 GB of text; it goes on answering.
 
-    check_folder(location)
+    In a cluster the filter is made anew where documents were removed, or where it is damaged.
+    """
+    from curation.pipeline import merge_index
+
     with shown_progress() as (progress, _):
-        report = run(location, progress=progress)
+        report = merge_index(location, progress=progress)
     if as_json:
         return print_json({"location": location, **_fields(report)})
     if not report.merged_segments:

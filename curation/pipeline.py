@@ -27,6 +27,7 @@ from indexer.corpus import Release
 from indexer.disk import disk_errors
 from indexer.errors import IndexNotFound, InputError, UnusableIndex
 from indexer.location import kind_of
+from indexer.merge import MergeReport, merge
 from indexer.stores.local.manifest import LOCK, Manifest, check_ours
 from indexer.stores.local.removal import RemovalReport
 from indexer.stores.local.removal import remove as remove_from_folder
@@ -155,6 +156,16 @@ def remove_documents(
     return remove_from_folder(location, repositories=repositories, owners=owners, documents=documents, progress=progress)
 
 
+def merge_index(location: str, *, progress: Progress | None = None) -> MergeReport:
+    """Frees the space of removed documents in a folder or a cluster. Raises UnusableIndex, OutOfSpace, InputError, BackendUnavailable."""
+    if kind_of(location) == "elasticsearch":
+        from indexer.stores.elastic.merging import merge as merge_in_cluster  # noqa: PLC0415 - its client is an extra
+
+        return merge_in_cluster(location, progress=progress)
+    check_folder(location)
+    return merge(location, progress=progress)
+
+
 @contextmanager
 def _rows(opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading) -> Iterator[tuple[Iterator[pa.RecordBatch], Ledger]]:
     """The documents of all inputs, and the ledger that knows their repositories once all have passed."""
@@ -166,7 +177,7 @@ def _rows(opened: Sequence[Release | Source], inputs: Sequence[str], account: Re
 
 
 def check_folder(location: str) -> None:
-    """Raises InputError for a location that is no folder: only those can be written to."""
+    """Raises InputError for a location that is no folder: others cannot be written to this way."""
     if kind_of(location) != "folder":
         raise InputError(f"{location}: this is done to indexes in folders only; name a folder, or build anew with wherefrom index --force")
 

@@ -21,7 +21,7 @@ from indexer.errors import IndexCorrupt, InputError
 
 if TYPE_CHECKING:
     from indexer.bloom.portable import FilterInfo
-    from indexer.index import Index
+    from indexer.stored import StoredIndex
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 commands = typer.Typer(no_args_is_help=True)
@@ -38,7 +38,9 @@ class Format(StrEnum):
 OutOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write; a file of this name is replaced.")]
 IndexOption = Annotated[
     str | None,
-    typer.Option("--index", metavar="LOCATION", help="A folder. Default: WHEREFROM_INDEX, else the index made last."),
+    typer.Option(
+        "--index", metavar="LOCATION", help="A folder or es+https://HOST:9200/NAME. Default: WHEREFROM_INDEX, else the index made last."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON document and nothing else.")]
 
@@ -100,7 +102,12 @@ def export(
         as_of = _now().isoformat(timespec="seconds")
         if form is Format.PYBLOOM:
             from indexer.bloom.export import export_pybloom
+            from indexer.index import Index
 
+            if not isinstance(opened, Index):
+                raise InputError(
+                    f"{opened.location}: a pybloom file is made of a folder's index; leave --format out, or index into a folder"
+                )
             shape = export_pybloom(opened._snapshot.segments, opened.info, as_of, output)
             _print({"file": str(output), "keys": shape.count, "error_rate": shape.error_rate, "as_of": as_of}, as_json)
         else:
@@ -157,14 +164,11 @@ def info(
         _print(_described(portable.info, file) | ({"verified": True} if verify else {}), as_json)
 
 
-def _open(location: str | None) -> Index:
-    from indexer.index import Index
-    from indexer.location import default_location, kind_of
+def _open(location: str | None) -> StoredIndex:
+    from indexer.location import default_location
+    from indexer.stored import open_stored
 
-    where = location or default_location(os.environ)
-    if kind_of(where) != "folder":
-        raise InputError(f"{where}: a filter is exported where the index is; give its folder")
-    return Index.open(where)
+    return open_stored(location or default_location(os.environ))
 
 
 def _now() -> datetime:

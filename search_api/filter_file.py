@@ -13,15 +13,14 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from indexer.location import kind_of
+from indexer.errors import IndexNotFound
 from search_api.problems import FILTER_NOT_FOUND, Problem
 
 if TYPE_CHECKING:
     from indexer.answers import IndexInfo
     from indexer.bloom.portable import FilterInfo
-    from indexer.index import Index
     from indexer.stored import StoredIndex
 
 _KEPT = 2  # generations: somebody may be half-way through the one before
@@ -47,25 +46,26 @@ class ServedFilter:
         self._lock = threading.Lock()
 
     def get(self, index: StoredIndex) -> FilterFile:
-        """The file of the index as it is now; one thread exports, others wait for it. Raises Problem 404 where the store has no filter,
-        IndexCorrupt, OutOfSpace."""
-        if kind_of(index.location) == "elasticsearch":
-            raise Problem(FILTER_NOT_FOUND, "the index is in a cluster, which keeps no filter; ask /v1/membership")
+        """The file of the index as it is now; one thread exports, others wait for it. Raises Problem 404 where a cluster has no filter,
+        IndexCorrupt, OutOfSpace, BackendUnavailable."""
         with self._lock:
             if not self._files or self._files[-1].index != index.info:
-                self._files.append(self._export(cast("Index", index)))
+                self._files.append(self._export(index))
                 for old in self._files[:-_KEPT]:
                     old.path.unlink(missing_ok=True)
                 del self._files[:-_KEPT]
             return self._files[-1]
 
-    def _export(self, index: Index) -> FilterFile:
+    def _export(self, index: StoredIndex) -> FilterFile:
         if self._folder is None:
             if self._parent:
                 Path(self._parent).mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix="wherefrom-filter-", dir=self._parent))
         path = self._folder / f"{index.info.generation}.filter"
-        info = index.export_filter(path, datetime.now(UTC).isoformat(timespec="seconds"))
+        try:
+            info = index.export_filter(path, datetime.now(UTC).isoformat(timespec="seconds"))
+        except IndexNotFound as error:
+            raise Problem(FILTER_NOT_FOUND, "the index has no filter now; ask /v1/membership") from error
         return FilterFile(path, info.index, path.stat().st_size, _tag(info))
 
     def close(self) -> None:

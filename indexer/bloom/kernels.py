@@ -31,6 +31,24 @@ def insert(halves, n_blocks, fingerprints):
 
 
 @njit(cache=True, nogil=True)
+def insert_keys(halves, first_block, n_blocks, keys):
+    """The same for fingerprints that are mixed already; `halves` uint32 are the blocks from `first_block` on."""
+    for i in range(len(keys)):
+        block = ((keys[i] >> np.uint64(32)) * np.uint64(n_blocks)) >> np.uint64(32)
+        low = np.uint32(keys[i] & np.uint64(0xFFFFFFFF))
+        for j in range(8):
+            bit = np.uint32(low * SALTS[j]) >> np.uint32(27)
+            halves[(np.int64(block) - first_block) * 8 + j] |= np.uint32(1) << bit
+
+
+@njit(cache=True, nogil=True)
+def mix(fingerprints, out):
+    """out[i] = the key of fingerprint i."""
+    for i in range(len(fingerprints)):
+        out[i] = key_of(fingerprints[i])
+
+
+@njit(cache=True, nogil=True)
 def may_contain(halves, n_blocks, fingerprints, out):
     """out[i] |= whether fingerprint i may have been inserted."""
     for i in range(len(fingerprints)):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 
+from indexer.bloom.portable import PortableFilter
 from indexer.corpus import REPOSITORIES_SCHEMA, conform
 from search_api.app import create_app
 from search_api.settings import Settings
@@ -154,19 +156,35 @@ def test_batches_and_fingerprints_are_answered(http: httpx.Client, over_cluster:
     assert asked.status_code == 200 and asked.json()["counts"] == [0, 0, 0]
 
 
-def test_what_a_cluster_does_not_have_is_a_documented_problem(over_cluster: httpx.Client) -> None:
-    refused = over_cluster.get("/v1/filter")
-    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/filter-not-found")
-    assert over_cluster.get("/problems/filter-not-found").status_code == 200
+def test_the_filter_is_that_of_a_folder(http: httpx.Client, over_cluster: httpx.Client, tmp_path: Path) -> None:
+    files = []
+    for name, client in (("cluster", over_cluster), ("folder", http)):
+        answer = client.get("/v1/filter")
+        assert answer.status_code == 200 and client.get("/v1/filter", headers={"Range": "bytes=0-7"}).content == answer.content[:8]
+        (tmp_path / name).write_bytes(answer.content)
+        with PortableFilter.open(tmp_path / name) as portable:
+            assert portable.verify() == []
+            files.append(portable.info)
+    assert (files[0].sha256, files[0].n_keys, files[0].parts) == (files[1].sha256, files[1].n_keys, files[1].parts)
+
+
+def _await_filter(client: httpx.Client, text: str) -> None:
+    """Until membership is answered by the filter: look-ups err a thousand million times less."""
+    for _ in range(600):
+        if client.post("/v1/membership", json={"text": text}).json()["false_positive_rate"] > 1e-9:
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("the filter never came")
 
 
 def test_a_cluster_that_is_away_is_503_until_it_is_back(over_cluster: httpx.Client, road: Road, function_text: str) -> None:
     assert over_cluster.get("/readyz").status_code == 200
+    _await_filter(over_cluster, "\n".join(f"zqx_{i} = quuxify_{i}(wibble_{i * 7}, {i}.{i}) ^ flarn_{i}" for i in range(6)))
     road.close()
     assert over_cluster.get("/readyz").status_code == 503 and over_cluster.get("/healthz").status_code == 200
-    for path, body in (("/v1/membership", {"text": function_text}), ("/v1/attribution", {"text": function_text})):
-        away = over_cluster.post(path, json=body)
-        assert (away.status_code, away.json()["type"]) == (503, "/problems/index-unavailable") and "Retry-After" in away.headers
+    away = over_cluster.post("/v1/attribution", json={"text": function_text})
+    assert (away.status_code, away.json()["type"]) == (503, "/problems/index-unavailable") and "Retry-After" in away.headers
+    assert over_cluster.post("/v1/membership", json={"text": function_text}).json()["member"]  # the filter is here
     assert over_cluster.get("/v1/repositories").status_code == 503
     road.open()
     assert over_cluster.get("/readyz").status_code == 200

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,6 +33,8 @@ from indexer.answers import (
 )
 from indexer.attribution.query import as_utf8
 from indexer.bloom import asking
+from indexer.bloom.filter import BloomFilter
+from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexTooNew, SpecMismatch
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints
@@ -43,6 +46,8 @@ from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
 from indexer.stores.elastic.cluster import connect, errors_of, within
 from indexer.stores.elastic.files import candidates, file_page
+from indexer.stores.elastic.filter_copy import FilterCopy, default_folder
+from indexer.stores.elastic.filter_making import export
 from indexer.stores.elastic.mapping import FORMAT_VERSION, altered_fields, meta_in, meta_of, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
 from indexer.stores.elastic.repositories import legal, repository_page
@@ -64,6 +69,7 @@ class ClusterIndex:
         self._place = place
         self._client = client
         self._generation = generation
+        self._filter = FilterCopy(default_folder(os.environ))
 
     @classmethod
     def open(cls, location: str) -> ClusterIndex:
@@ -80,6 +86,7 @@ class ClusterIndex:
 
     def close(self) -> None:
         """Closes the connections."""
+        self._filter.close()
         self._client.close()
 
     def refresh(self) -> None:
@@ -88,8 +95,10 @@ class ClusterIndex:
 
     @property
     def is_instant(self) -> bool:
-        """Whether membership takes microseconds: a cluster has to be asked."""
-        return False
+        """Whether membership takes microseconds: where the filter is here, and knows no document that was removed."""
+        generation = self._generation
+        copy = self._filter.of(generation)
+        return copy is not None and copy.is_exact(generation)
 
     @property
     def info(self) -> IndexInfo:
@@ -97,15 +106,19 @@ class ClusterIndex:
         return self._generation.info
 
     def membership(self, text: str | bytes, *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None) -> Membership:
-        """Whether the text is in the corpus, by its fingerprints' terms. Raises InputError for a bad option, BackendUnavailable."""
-        generation, least = self._generation.within(), least_tokens(offset_unit, min_tokens)
-
-        def held(prints: Fingerprints) -> NDArray[np.bool_]:
-            terms = Terms(["exact"] * len(prints), terms_of(prints.values), prints.keys)
-            return questions.count(generation, terms, [], repositories=False)[0] > 0
-
+        """Whether the text is in the corpus: by the filter once it is here, beside removals by live postings too; until then by its
+        fingerprints' terms. Raises InputError for a bad option, BackendUnavailable."""
+        generation, least = self._generation, least_tokens(offset_unit, min_tokens)
+        asked = (as_utf8(text), offset_unit, least, generation.info)
+        if (copy := self._filter.of(generation)) is not None:
+            try:
+                if copy.is_exact(generation):
+                    return asking.membership([copy.bloom], *asked)
+                return asking.membership_by(_held(generation.within(), copy.bloom), copy.bloom.n_keys / 2**48, *asked)
+            except IndexCorrupt as error:
+                self._filter.drop(copy, error)
         rate = generation.fingerprints / 2**48  # that another fingerprint is equal by chance
-        return asking.membership_by(held, rate, as_utf8(text), offset_unit, least, generation.info)
+        return asking.membership_by(_held(generation.within(), None), rate, *asked)
 
     def membership_many(
         self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
@@ -191,8 +204,16 @@ class ClusterIndex:
         self._generation.within(_FOLLOWING_MS).search([{"size": 0, "query": {"match_none": {}}}])
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
-        """Reads every document and compares its text with its checksum; `progress(bytes)`. The cluster checks its own files."""
+        """Reads every document and every piece of the filter and compares them with their checksums; `progress(bytes)`. The cluster
+        checks its own files."""
         return verify(self._generation, progress)
+
+    def export_filter(self, out: Path, as_of: str) -> FilterInfo:
+        """Writes the membership filter as one file, the one that a folder's index of the same documents gives; `as_of` is the present,
+        ISO 8601. Beside removals every document is read for it. Raises IndexNotFound where there is none, IndexCorrupt, OutOfSpace,
+        InputError, BackendUnavailable."""
+        with errors_of(self._place):
+            return export(self._generation, out, as_of)
 
     def describe(self) -> dict[str, Any]:
         """What the index holds and how many bytes it takes, replicas not counted."""
@@ -212,6 +233,19 @@ def _each(ask: Callable[[Any], Value], texts: Iterable[str | bytes]) -> list[Val
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _held(generation: Generation, bloom: BloomFilter | None) -> Callable[[Fingerprints], NDArray[np.bool_]]:
+    """Which fingerprints live documents hold; the cluster is asked for those that the filter, if there is one, may hold."""
+
+    def held(prints: Fingerprints) -> NDArray[np.bool_]:
+        hits = bloom.may_contain(prints.values) if bloom is not None else np.ones(len(prints), np.bool_)
+        unsure = np.flatnonzero(hits)
+        terms = Terms(["exact"] * len(unsure), terms_of(prints.values[unsure]), prints.keys[unsure])
+        hits[unsure] = questions.count(generation, terms, [], repositories=False)[0] > 0
+        return hits
+
+    return held
 
 
 def current(place: Place, client: Elasticsearch, timeout_ms: int | None = None) -> Generation:
@@ -237,4 +271,5 @@ def current(place: Place, client: Elasticsearch, timeout_ms: int | None = None) 
     if altered := altered_fields(mappings):
         raise IndexCorrupt(f"{problem}: the mapping lacks {', '.join(altered)} as written; rebuild it with wherefrom index")
     info = IndexInfo(**{each.name: meta[each.name] for each in fields(IndexInfo)})
-    return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"])
+    removed, covered_from = meta["removed_documents"], meta.get("covered_from", 0)
+    return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"], removed, covered_from)

@@ -31,7 +31,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation of an index in a cluster: what every request is made of. `index` is its own name, not the alias."""
+    """One generation of an index in a cluster: what every request is made of. `index` is its own name, not the alias.
+
+    `removed`: how many of its documents are gone; filters made for `covered_from` and later generations know all others.
+    """
 
     client: Elasticsearch
     place: Place
@@ -39,6 +42,8 @@ class Generation:
     info: IndexInfo
     repositories: int
     fingerprints: int
+    removed: int = 0
+    covered_from: int = 0
 
     def within(self, timeout_ms: int | None = None) -> Generation:
         """The same for one question, whose requests together take no longer than this and than the place allows."""

@@ -2,6 +2,7 @@
 
 The index keeps its name, its description a generation more and the number of documents left. A removal that was cut off is ended by
 running it again: what it still finds is deleted, and all counts are made anew. Bytes on disk go when the cluster merges.
+The membership filter cannot forget: until `merge` makes it anew, what it says is there is looked for.
 
 Not here: the same in a folder (`indexer.stores.local.removal`).
 """
@@ -37,7 +38,8 @@ def remove(
 ) -> RemovalReport:
     """Removes all documents of these repositories and owners (case does not matter), and these documents by id.
 
-    Answers do without them as soon as this returns. Where nothing is found nothing changes. Reads a count of every repository.
+    Answers do without them as soon as this returns, membership by a fetched filter once its reader refreshes. Where nothing is found
+    nothing changes. Reads a count of every repository.
     Raises InputError, UnusableIndex, BackendUnavailable.
     """
     begun = time.monotonic()
@@ -66,15 +68,19 @@ def _telling(progress: Progress | None) -> Callable[[int], None] | None:
 
 
 def _ids(generation: Generation, clauses: Sequence[Json]) -> Iterator[str]:
-    """The ids of all documents that one of the clauses finds, as they are now, whatever is deleted meanwhile."""
+    """The ids of all documents that one of the clauses finds."""
     if not clauses:
-        return
-    query = {"bool": {"filter": {"bool": {"should": list(clauses)}}}}
-    pit = generation.client.open_point_in_time(index=generation.index, keep_alive=_KEEP_ALIVE)["id"]
+        return iter(())
+    return every_id(generation.client, generation.index, {"bool": {"filter": {"bool": {"should": list(clauses)}}}})
+
+
+def every_id(client: Elasticsearch, index: str, query: Json) -> Iterator[str]:
+    """The ids of all documents that a query finds, as they are now, whatever is deleted meanwhile."""
+    pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
     try:
         after: Json = {}
         while True:
-            page = generation.client.search(
+            page = client.search(
                 pit={"id": pit, "keep_alive": _KEEP_ALIVE}, query=query, size=_PAGE, sort=[{"_shard_doc": "asc"}],
                 source=False, track_total_hits=False, **after,
             )  # fmt: skip
@@ -84,7 +90,7 @@ def _ids(generation: Generation, clauses: Sequence[Json]) -> Iterator[str]:
             yield from (hit["_id"] for hit in hits)
             after = {"search_after": hits[-1]["sort"]}
     finally:
-        generation.client.close_point_in_time(id=pit)
+        client.close_point_in_time(id=pit)
 
 
 def _recount(client: Elasticsearch, generation: Generation) -> tuple[int, int, int]:

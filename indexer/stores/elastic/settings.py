@@ -25,8 +25,9 @@ SETTINGS = {
     "timeout_ms": "longest time for one question in milliseconds, all tries included, 100 to 3600000; by default 20000",
     "shards": "primary shards of a new index, 1 to 1024; by default 1",
     "replicas": "copies of each shard of a new index, 0 to 16; by default 0",
+    "filter_mb": "MB that the membership filter may take for a process to fetch it, 0 to 1048576; by default 2048",
 }
-_NUMBERS = {"shards": (1, 1024, 1), "replicas": (0, 16, 0), "timeout_ms": (100, 3_600_000, 20_000)}
+_NUMBERS = {"shards": (1, 1024, 1), "replicas": (0, 16, 0), "timeout_ms": (100, 3_600_000, 20_000), "filter_mb": (0, 1 << 20, 2048)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Place:
 
     `user` and `password`, or an `api_key` (untried: the distribution that tests run cannot make one); `ca_file` signs the cluster's
     certificate. `shards` and `replicas` are those of new indexes. `others` are the URLs of further nodes of the cluster, `timeout_ms` is
-    the longest time for one question.
+    the longest time for one question; a membership filter of at most `filter_mb` is fetched.
     """
 
     url: str
@@ -48,6 +49,7 @@ class Place:
     replicas: int = 0
     others: tuple[str, ...] = ()
     timeout_ms: int = 20_000
+    filter_mb: int = 2048
 
     @property
     def location(self) -> str:

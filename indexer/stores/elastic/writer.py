@@ -10,10 +10,12 @@ Not here: the same into a folder (`indexer.build`).
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,18 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
+from indexer.bloom.spill import KeySpill
 from indexer.build import BuildReport
 from indexer.corpus import conform
 from indexer.errors import IndexNotFound, InputError, WherefromError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.segment.prepare import name_hash, rows_of, text_of
+from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
+from indexer.stores.elastic.filter_making import write_filter
 from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded, goes_on
@@ -50,6 +55,7 @@ Progress = Callable[[int, int, str], None]
 class _Counts:
     """What a build has read so far; `documents` and `repositories` are known once all are loaded."""
 
+    keys: KeySpill
     rows: int = 0
     documents: int = 0
     text_bytes: int = 0
@@ -62,6 +68,7 @@ class _Counts:
         self.text_bytes += text_bytes
         self.tokens += tokens
         self.fingerprints += len(exact)
+        self.keys.add(exact.values)
 
 
 def build_cluster_index(
@@ -85,12 +92,13 @@ def build_cluster_index(
     with errors_of(place):
         _check_free(client, place.name, place.location)
         index, live = _begin(client, place, new_meta(name, version, date, 0))
-        counts = _Counts()
         try:
-            loaded = Loaded.of(client, place, index)
-            _load(client, place, _documents(batches, counts, loaded, progress), loaded, counts, progress)
-            meta = new_meta(name, version, date, _number(client, place.name, index))
-            size = _complete(client, place, index, meta, counts, repositories)
+            with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
+                counts = _Counts(KeySpill(Path(scratch)))
+                loaded = Loaded.of(client, place, index)
+                _load(client, place, _documents(batches, counts, loaded, progress), loaded, counts, progress)
+                meta = new_meta(name, version, date, _number(client, place.name, index))
+                size = _complete(client, place, index, meta, counts, repositories)
         except KEPT_FOR:
             raise
         except WherefromError:
@@ -133,8 +141,8 @@ def _check_free(client: Elasticsearch, name: str, location: str) -> None:
 
 
 def _delete(client: Elasticsearch, index: str) -> None:
-    client.options(ignore_status=404).indices.delete(index=index)
-    client.options(ignore_status=404).indices.delete(index=repositories_beside.beside(index))
+    for each in (index, repositories_beside.beside(index), filter_pieces.beside(index)):
+        client.options(ignore_status=404).indices.delete(index=each)
 
 
 def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
@@ -187,13 +195,17 @@ def _complete(
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)
     repositories_beside.write(client, place, index, repositories, files)
+    counts.keys.flush()
+    client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
+    write_filter(client, place, index, [counts.keys.folder], meta["generation"])
     slow.indices.flush(index=index)
     if counts.text_bytes >= _WORTH_WAITING:
         _await_leases(client, index)
         slow.indices.flush(index=index, force=True)
     slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
-    done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0, "complete": True}
+    done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0}
+    done |= {"covered_from": meta["generation"], "complete": True}
     client.indices.put_mapping(index=index, meta={"wherefrom": done})
     client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)
