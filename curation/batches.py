@@ -17,6 +17,7 @@ from curation.languages import language_of
 from curation.licence_texts import tagged_licence
 from curation.origin import Reading, SourceFile, licence
 from curation.path_rules import is_generated, is_test, is_vendored
+from curation.removals import without_removed
 from indexer.corpus import FILES_SCHEMA, content_id
 
 BATCH_BYTES = 8_000_000  # of text
@@ -40,6 +41,15 @@ def batches(files: Iterable[SourceFile], reading: Reading) -> Iterator[pa.Record
             rows, n_bytes = [], 0
     if rows:
         yield pa.RecordBatch.from_pylist(rows, schema=FILES_SCHEMA)
+
+
+def permitted(parts: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Batches of any dataset without the rows that were asked to be left out, which are counted by the reason."""
+    for part in parts:
+        kept, reasons = without_removed(part, reading.removals)
+        reading.skipped.update(reasons)
+        if kept.num_rows:
+            yield kept
 
 
 def merged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

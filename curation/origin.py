@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from curation.licence_texts import NO_TEXTS, LegalTexts
+from curation.removals import NOBODY, Removals
 from indexer.errors import WherefromError
 from indexer.licences.categories import license_ids, license_type
 
@@ -97,13 +98,14 @@ def _ignore(_message: str) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """The account of one run over sources: what was skipped and why, and what to do with unreadable input."""
+    """The account of one run over sources: what was skipped and why, what to leave out, and what to do with unreadable input."""
 
     skip_bad: bool = False
     warn: Callable[[str], None] = _ignore
     skipped: Counter[str] = field(default_factory=Counter)
     clone: CloneLimits = CloneLimits()
     contents: Callable[[str], bytes | None] | None = None  # by blob id, for tables that name blobs only
+    removals: Removals = NOBODY  # what was asked to be left out
 
     def skip(self, reason: str) -> None:
         """Counts one file that is left out on purpose."""
