@@ -82,7 +82,7 @@ def _row(file: SourceFile, decoded: Decoded) -> dict[str, Any]:
     content = file.content if isinstance(file.content, bytes) else file.content.encode()
     origin, text, path = file.origin, decoded.text, file.path
     tag = tagged_licence(text)  # what a file says of itself is nearer than what its package says
-    under = licence(tag, "tag") if tag else origin.licence
+    under = licence(tag, "tag") if tag else file.licence or origin.licence
     return {
         "content_id": file.content_id if file.content_id and _HEX_ID.fullmatch(file.content_id) else content_id(content),
         "content": text,

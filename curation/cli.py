@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
-_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
+_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE parquet:GLOB stack:GLOB"
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
@@ -61,8 +61,12 @@ def collect(
         Path | None,
         typer.Option(metavar="FILE", help="JSON Lines of what was asked to be left out: repositories, owners, contents, authors."),
     ] = None,
-    clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
-    clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
+    clone_seconds: Annotated[
+        float, typer.Option(min=1, help="How long cloning one repository, or downloading one package, may take.")
+    ] = 600.0,
+    clone_mb: Annotated[
+        float, typer.Option(min=1, help="How many MB the clone of one repository, or one package, may have on disk.")
+    ] = 2000.0,
     as_json: Json = False,
 ) -> None:
     """Gather source files, with licence and provenance, into a folder."""

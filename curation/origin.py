@@ -82,14 +82,15 @@ class SourceFile:
     is_generated: bool | None = None
     is_test: bool | None = None
     cluster_id: str | None = None
+    licence: Licence | None = None  # where the source knows it file by file
 
 
 @dataclass(frozen=True, slots=True)
 class CloneLimits:
-    """What cloning one repository may cost before it is given up."""
+    """What cloning one repository, or downloading one package, may cost before it is given up."""
 
     seconds: float = 600.0
-    n_bytes: int = 2_000_000_000  # of what git keeps on disk
+    n_bytes: int = 2_000_000_000  # of what is kept on disk
 
 
 def _ignore(_message: str) -> None:
