@@ -17,6 +17,7 @@ from curation.languages import language_of
 from curation.licence_texts import tagged_licence
 from curation.origin import Reading, SourceFile, licence
 from curation.path_rules import is_generated, is_test, is_vendored
+from curation.removals import without_removed
 from indexer.corpus import FILES_SCHEMA, content_id
 
 BATCH_BYTES = 8_000_000  # of text
@@ -40,6 +41,15 @@ def batches(files: Iterable[SourceFile], reading: Reading) -> Iterator[pa.Record
             rows, n_bytes = [], 0
     if rows:
         yield pa.RecordBatch.from_pylist(rows, schema=FILES_SCHEMA)
+
+
+def permitted(parts: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Batches of any dataset without the rows that were asked to be left out, which are counted by the reason."""
+    for part in parts:
+        kept, reasons = without_removed(part, reading.removals)
+        reading.skipped.update(reasons)
+        if kept.num_rows:
+            yield kept
 
 
 def merged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -72,7 +82,7 @@ def _row(file: SourceFile, decoded: Decoded) -> dict[str, Any]:
     content = file.content if isinstance(file.content, bytes) else file.content.encode()
     origin, text, path = file.origin, decoded.text, file.path
     tag = tagged_licence(text)  # what a file says of itself is nearer than what its package says
-    under = licence(tag, "tag") if tag else origin.licence
+    under = licence(tag, "tag") if tag else file.licence or origin.licence
     return {
         "content_id": file.content_id if file.content_id and _HEX_ID.fullmatch(file.content_id) else content_id(content),
         "content": text,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
-_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
+_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE parquet:GLOB stack:GLOB"
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 _SECONDS_BETWEEN_LINES = 30.0  # of progress, where a file or a pipe keeps them all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
@@ -49,7 +49,7 @@ def collect(
         Literal["files", "repositories", "issues", "commits", "notebooks"],
         typer.Option(
             help="What to gather: repositories and issues come from gharchive:GLOB, commits from git:PATH|URL and bigquery:GLOB,"
-            " notebooks from the sources of files."
+            " notebooks from the sources of files; each also from dataset:FOLDER, one collected earlier, for --removals."
         ),
     ] = "files",
     steward: Annotated[
@@ -58,18 +58,28 @@ def collect(
     contents: Annotated[
         str | None, typer.Option(metavar="FOLDER|URL", help="Where the blobs stand that The Stack v2 names: by id, plain or gzip.")
     ] = None,
-    clone_seconds: Annotated[float, typer.Option(min=1, help="How long cloning one repository may take.")] = 600.0,
-    clone_mb: Annotated[float, typer.Option(min=1, help="How many MB the clone of one repository may have on disk.")] = 2000.0,
+    removals: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON Lines of what was asked to be left out: repositories, owners, contents, authors."),
+    ] = None,
+    clone_seconds: Annotated[
+        float, typer.Option(min=1, help="How long cloning one repository, or downloading one package, may take.")
+    ] = 600.0,
+    clone_mb: Annotated[
+        float, typer.Option(min=1, help="How many MB the clone of one repository, or one package, may have on disk.")
+    ] = 2000.0,
     as_json: Json = False,
 ) -> None:
     """Gather source files, with licence and provenance, into a folder."""
     from curation.collect import collect as run
     from curation.origin import CloneLimits, Reading
+    from curation.removals import NOBODY, Removals
     from curation.sources.blob_store import blob_store
 
+    left_out = Removals.read(removals) if removals else NOBODY
     with shown_progress() as (progress, warn):
         store = blob_store(contents) if contents else None
-        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)), contents=store)
+        reading = Reading(skip_bad, warn, clone=CloneLimits(clone_seconds, int(clone_mb * 1e6)), contents=store, removals=left_out)
         if dataset == "files":
             manifest = run(sources, output, date=today(os.environ), reading=reading, force=force, progress=progress)
         else:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.batches import batches
+from curation.batches import batches, permitted
 from curation.ledger import Ledger
+from curation.metadata import github_repository
 from curation.origin import Reading, without_secrets
 from curation.release_folder import Totals, new_folder, text_bytes, write_files, write_manifest, write_repositories
 from curation.sources.naming import all_files, source
@@ -30,7 +31,7 @@ def collect(
     with new_folder(target, force) as folder:
         ledger_file = folder / ".ledger"
         with Ledger(ledger_file) as ledger:
-            rows = batches(ledger.watch(all_files(sources, reading)), reading)
+            rows = permitted(batches(ledger.watch(all_files(sources, reading)), reading), reading)
             parts = write_files(folder, not_empty(counted(rows, ledger, progress), names, reading), totals)
             write_repositories(folder, ledger.batches())
             repositories = ledger.total()
@@ -42,11 +43,19 @@ def collect(
                 "kind": "raw",
                 "name": target.name,
                 "date": date,
-                "sources": [without_secrets(name) for name in names],
+                "sources": stated_sources(names, reading),
                 "counts": {"documents": totals.documents, "text_bytes": totals.text_bytes, "repositories": repositories},
+                "removals": reading.removals.stated(),
                 "skipped": dict(sorted(reading.skipped.items())),
             },
         )
+
+
+def stated_sources(names: Sequence[str], reading: Reading) -> list[str]:
+    """Sources as a manifest names them: without secrets, and without GitHub repositories that were asked to be left out."""
+    repositories = ("/".join(github_repository(name) or ()) for name in names)
+    wanted = (name for name, repository in zip(names, repositories, strict=True) if not reading.removals.reason(repository, None, None))
+    return [without_secrets(name) for name in wanted]
 
 
 def counted(

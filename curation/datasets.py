@@ -1,6 +1,6 @@
 """How do sources become a dataset that is not files: repositories, issues, commits, notebooks?
 
-Not here: files (`curation.collect`).
+Not here: files (`curation.collect`), what an earlier dataset leaves to a new one (`curation.taken_over`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.batches import permitted
+from curation.collect import stated_sources
 from curation.commits.dataset import COMMITS_SCHEMA, commit_rows
 from curation.commits.history import Change, changes
 from curation.events.reading import Event, event_files, events
@@ -23,13 +26,15 @@ from curation.notebooks import NOTEBOOKS_SCHEMA, notebook_rows
 from curation.origin import Reading, without_secrets
 from curation.release_folder import MANIFEST, new_folder
 from curation.sources.naming import all_files, source
-from curation.steward import new_key
+from curation.steward import Alias, new_key
+from curation.taken_over import PREFIX, taken_over
 from indexer.corpus import RELEASE_FORMAT
 from indexer.errors import InputError
 
 Kind = Literal["repositories", "issues", "commits", "notebooks"]
 Progress = Callable[[int, int, str], None]
 PART_ROWS = 1_000_000
+_SCHEMAS = {"repositories": LIST_SCHEMA, "issues": ISSUES_SCHEMA, "commits": COMMITS_SCHEMA, "notebooks": NOTEBOOKS_SCHEMA}
 T = TypeVar("T")
 
 
@@ -48,37 +53,51 @@ def collect_dataset(
     by default `TARGET.steward`. Raises InputError, OutOfSpace."""
     with new_folder(target, force) as folder:
         scratch = folder / ".scratch"
-        if kind == "repositories":
-            batches = repository_list(_watched(_events(names, reading), progress), scratch)
-            counted = _write(folder, kind, batches, LIST_SCHEMA)
+        with _key(kind, steward or target.with_name(f"{target.name}.steward"), target, force) as alias:
+            counted = _write(folder, kind, _rows(kind, names, scratch, reading, alias, progress), _SCHEMAS[kind])
             _check(counted, names, reading)
-        elif kind == "notebooks":
-            files = _watched(all_files([source(name) for name in names], reading), progress, "reading files")
-            counted = _write(folder, kind, notebook_rows(files, reading), NOTEBOOKS_SCHEMA)
-            _check(counted, names, reading)
-        else:
-            with new_key(steward or target.with_name(f"{target.name}.steward"), target, force) as key:
-                if kind == "issues":
-                    found = _watched(_events(names, reading), progress)
-                    counted = _write(folder, kind, threads(found, scratch, reading, key.add), ISSUES_SCHEMA)
-                else:
-                    edits = _watched(_changes(names, reading), progress, "reading commits")
-                    counted = _write(folder, kind, commit_rows(edits, reading, key.add), COMMITS_SCHEMA)
-                _check(counted, names, reading)
         scratch.unlink(missing_ok=True)
         manifest = {
             "format": RELEASE_FORMAT,
             "kind": kind,
             "name": target.name,
             "date": date,
-            "sources": [without_secrets(name) for name in names],
+            "sources": stated_sources(names, reading),
             "counts": {"rows": sum(counted.values())},
+            "removals": reading.removals.stated(),
             "skipped": dict(sorted(reading.skipped.items())),
             "files": list(counted),
             "hashes": {name: _sha256(folder / name) for name in counted},
         }
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return manifest
+
+
+@contextmanager
+def _key(kind: Kind, folder: Path, target: Path, force: bool) -> Iterator[Callable[[Alias], None]]:
+    """Where accounts are entered, for the kinds that number them."""
+    if kind in ("repositories", "notebooks"):
+        yield lambda _alias: None
+        return
+    with new_key(folder, target, force) as key:
+        yield key.add
+
+
+def _rows(
+    kind: Kind, names: Sequence[str], scratch: Path, reading: Reading, alias: Callable[[Alias], None], progress: Progress | None
+) -> Iterator[pa.RecordBatch]:
+    if earlier := [name for name in names if name.startswith(PREFIX)]:
+        if len(names) > 1:
+            raise InputError(f"{earlier[0]}: an earlier dataset is taken over alone; collect the other sources into one of their own")
+        return taken_over(earlier[0], kind, _SCHEMAS[kind], reading, alias)
+    if kind == "repositories":
+        return permitted(repository_list(_watched(_events(names, reading), progress), scratch), reading)
+    if kind == "notebooks":
+        files = _watched(all_files([source(name) for name in names], reading), progress, "reading files")
+        return permitted(notebook_rows(files, reading), reading)
+    if kind == "issues":
+        return threads(_watched(_events(names, reading), progress), scratch, reading, alias)
+    return commit_rows(_watched(_changes(names, reading), progress, "reading commits"), reading, alias)
 
 
 def _events(names: Sequence[str], reading: Reading) -> Iterator[Event]:

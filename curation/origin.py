@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from curation.licence_texts import NO_TEXTS, LegalTexts
+from curation.removals import NOBODY, Removals
 from indexer.errors import WherefromError
 from indexer.licences.categories import license_ids, license_type
 
@@ -81,14 +82,15 @@ class SourceFile:
     is_generated: bool | None = None
     is_test: bool | None = None
     cluster_id: str | None = None
+    licence: Licence | None = None  # where the source knows it file by file
 
 
 @dataclass(frozen=True, slots=True)
 class CloneLimits:
-    """What cloning one repository may cost before it is given up."""
+    """What cloning one repository, or downloading one package, may cost before it is given up."""
 
     seconds: float = 600.0
-    n_bytes: int = 2_000_000_000  # of what git keeps on disk
+    n_bytes: int = 2_000_000_000  # of what is kept on disk
 
 
 def _ignore(_message: str) -> None:
@@ -97,13 +99,14 @@ def _ignore(_message: str) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """The account of one run over sources: what was skipped and why, and what to do with unreadable input."""
+    """The account of one run over sources: what was skipped and why, what to leave out, and what to do with unreadable input."""
 
     skip_bad: bool = False
     warn: Callable[[str], None] = _ignore
     skipped: Counter[str] = field(default_factory=Counter)
     clone: CloneLimits = CloneLimits()
     contents: Callable[[str], bytes | None] | None = None  # by blob id, for tables that name blobs only
+    removals: Removals = NOBODY  # what was asked to be left out
 
     def skip(self, reason: str) -> None:
         """Counts one file that is left out on purpose."""

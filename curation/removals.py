@@ -8,8 +8,9 @@ A removals file is JSON Lines, one request a line: exactly one of `repository`, 
     {"content_id": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"}
     {"author": "linus@example.org"}
 
-Case does not matter, as on GitHub. Published datasets number their authors, so authors are found through the steward's key
-(`Removals.with_key`); a thread in which a removed author speaks goes whole, since others answer and quote them.
+Case does not matter, as on GitHub. While a dataset is collected, authors are known by their accounts; what was published numbers
+them, so there they are found through the steward's key (`Removals.with_key`). A thread goes whole where a removed author speaks, or
+is called by @login or address, since others answer and quote them; so does a commit whose trailers name one. Files know no authors.
 
 Not here: who may read the key (`curation.steward`), removing from an index (`indexer.stores.local.removal`).
 """
@@ -35,6 +36,7 @@ KINDS = ("repository", "owner", "content_id", "author")
 _FIELDS = frozenset({*KINDS, "reason", "requested"})
 _FORMS = {"repository": r"[^\s:]+", "owner": r"[^\s:/]+", "content_id": r"[0-9a-f]{40}", "author": r"\S.*"}
 _WANTED = {"repository": "a name such as owner/name", "owner": "a name", "content_id": "40 hex digits", "author": "a name or address"}
+_CALLED = re.compile(r"(?<![\w.])@([A-Za-z0-9][\w-]*(?:\[bot\])?)|([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
 _Place = tuple[str, str, str]  # dataset, place, number
 
 
@@ -76,9 +78,23 @@ class Removals:
             return "removed_owner"
         if content_id is not None and content_id.lower() in self.content_ids:
             return "removed_content_id"
-        if any(not self.authors.isdisjoint(names_of(author.lower())) for author in authors):
-            return "removed_author"
-        return None
+        return "removed_author" if any(map(self.is_author, authors)) else None
+
+    def is_author(self, account: str) -> bool:
+        """Whether an account, or an author such as "Ada <a@b.org>", is to be left out."""
+        return bool(self.authors) and not self.authors.isdisjoint(names_of(account.lower()))
+
+    def calls(self, text: str) -> bool:
+        """Whether a text names a removed author as @login or by address. "Thanks, @Ada!" -> True where ada is removed"""
+        return bool(self.authors) and any((login or address).lower() in self.authors for login, address in _CALLED.findall(text))
+
+    def stated(self) -> dict[str, int]:
+        """How many of each kind were asked for: a manifest is public and names nobody."""
+        named = (self.repositories, self.owners, self.content_ids, self.authors)
+        return {kind: len(names) for kind, names in zip(KINDS, named, strict=True) if names}
+
+
+NOBODY = Removals()
 
 
 def without_removed(batch: pa.RecordBatch, removals: Removals) -> tuple[pa.RecordBatch, dict[str, int]]:
@@ -89,7 +105,16 @@ def without_removed(batch: pa.RecordBatch, removals: Removals) -> tuple[pa.Recor
     reasons = list(_reasons(batch, removals))
     counts = Counter(reason for reason in reasons if reason is not None)
     kept = batch.filter(pa.array([reason is None for reason in reasons], pa.bool_())) if counts else batch
-    return kept, dict(sorted(counts.items()))
+    return _without_names(kept, removals), dict(sorted(counts.items()))
+
+
+def _without_names(batch: pa.RecordBatch, removals: Removals) -> pa.RecordBatch:
+    """A list of repositories says no more that one is a fork of what was removed."""
+    place = batch.schema.get_field_index("fork_of")
+    if place < 0 or not (removals.repositories or removals.owners):
+        return batch
+    names = [name if removals.reason(name, None, None) is None else None for name in batch.column(place).to_pylist()]
+    return batch.set_column(place, batch.schema.field(place), pa.array(names, pa.string()))
 
 
 def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
@@ -98,13 +123,15 @@ def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
     is_commits, is_issues = {"repo", "old_contents"} <= names, {"repo", "events"} <= names
     if (is_commits or is_issues) and removals.authors and removals.places is None:
         raise InputError("authors are to be removed and the dataset numbers them; read the steward's folder of the dataset too")
-    if is_issues and removals.authors:
-        wanted.append("events")
+    if removals.authors:
+        wanted += ["events"] if is_issues else ["message"] if is_commits else []
     for number, row in enumerate(batch.select(wanted).to_pylist()):
         reason = removals.reason(row.get("repository") or row.get("repo"), row.get("owner"), row.get("content_id"))
         if reason is None and is_commits and removals.content_ids and _holds_removed(batch, number, removals):
             reason = "removed_content_id"
         if reason is None and removals.places and not removals.places.isdisjoint(_places(row, is_issues, is_commits)):
+            reason = "removed_author"
+        if reason is None and any(map(removals.calls, _said(row))):
             reason = "removed_author"
         yield reason
 
@@ -114,6 +141,13 @@ def _places(row: dict[str, Any], is_issues: bool, is_commits: bool) -> list[_Pla
     if is_issues:
         return [("issues", f"{row['repo']}#{row['issue_number']}", turn["author"]) for turn in row["events"]]
     return [("commits", row["repo"], row["author"])] if is_commits else []
+
+
+def _said(row: dict[str, Any]) -> Iterator[str]:
+    """What people wrote in a thread or a commit's message."""
+    yield row.get("message") or ""
+    for turn in row.get("events") or ():
+        yield from (turn["title"] or "", turn["text"] or "")
 
 
 def _holds_removed(batch: pa.RecordBatch, number: int, removals: Removals) -> bool:

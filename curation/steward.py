@@ -92,12 +92,17 @@ def places_of(folder: Path, account: str, why: str) -> Iterator[Alias]:
 
 def places_of_any(folder: Path, accounts: frozenset[str], why: str) -> Iterator[Alias]:
     """The same for several accounts, in lower case: one look, one line in the log."""
+    return (alias for alias in all_aliases(folder, why) if not accounts.isdisjoint(names_of(alias.account.lower())))
+
+
+def all_aliases(folder: Path, why: str) -> Iterator[Alias]:
+    """Everybody in a key; the look is logged. Raises InputError where there is no key."""
     if not (folder / _KEY).is_file():
         raise InputError(f"{folder}: no {_KEY} here; name the steward's folder of a dataset")
     _log(folder, "read", why)
     with pq.ParquetFile(folder / _KEY) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
-            yield from (Alias(**row) for row in batch.to_pylist() if not accounts.isdisjoint(names_of(row["account"].lower())))
+            yield from (Alias(**row) for row in batch.to_pylist())
 
 
 def names_of(account: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from curation.events.thread_filters import is_bot
 from curation.languages import language_of
 from curation.origin import Reading
 from curation.steward import Alias
+from indexer.corpus import content_id
 
 COMMITS_SCHEMA = pa.schema(
     [
@@ -38,6 +39,7 @@ _BATCH_ROWS = 512
 _SIGNED = re.compile(
     r"^[A-Za-z-]+(?:-by|-authored-by|-to)?: .*<[^>\n]*@[^>\n]*>\s*$|^\s*(?:cc|from|author): .*@.*$", re.IGNORECASE | re.MULTILINE
 )
+_TRAILER = re.compile(r"^[A-Za-z-]+(?:-by|-to)?: (.*<[^>\n]*>)\s*$", re.MULTILINE)
 _ADDRESS = re.compile(r"<?[\w.+-]+@[\w-]+(?:\.[\w-]+)+>?")
 _VERSION_OR_HASH = re.compile(r"\b(?:v?\d+\.\d+(?:\.\d+)*[\w.+-]*|[0-9a-f]{40}|(?=[0-9a-f]*\d)[0-9a-f]{7,40})\b", re.IGNORECASE)
 _MACHINE_SUBJECT = re.compile(
@@ -99,7 +101,21 @@ def published_message(message: str) -> str:
     return _ADDRESS.sub("", _SIGNED.sub("", message.replace("\r\n", "\n"))).strip()
 
 
+def _removed(change: Change, reading: Reading) -> str | None:
+    """Why a change was asked to be left out, by its repository, its author or those its message names, or its file before or after."""
+    removals = reading.removals
+    if reason := removals.reason(change.repository, None, None, [change.author]):
+        return reason
+    if removals.calls(change.message) or any(map(removals.is_author, _TRAILER.findall(change.message) if removals.authors else ())):
+        return "removed_author"
+    is_copy = removals.content_ids and not removals.content_ids.isdisjoint(map(content_id, (change.before, change.after)))
+    return "removed_content_id" if is_copy else None
+
+
 def _row(change: Change, reading: Reading, rules: CommitRules) -> dict[str, Any] | None:
+    if reason := _removed(change, reading):
+        reading.skip(reason)
+        return None
     message = published_message(change.message)
     subject = message.partition("\n")[0].strip()
     if reason := reason_to_drop(subject, change.author, rules):

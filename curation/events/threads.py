@@ -111,6 +111,9 @@ def _turn(event: Event, reading: Reading) -> _Turn | None:
 def _thread(
     repo: str, number: int, turns: list[_Turn], reading: Reading, alias: Callable[[Alias], None], rules: ThreadRules
 ) -> dict[str, Any] | None:
+    if reason := _removed(repo, turns, reading):
+        reading.skip(reason)
+        return None
     kept = [turn | {"text": without_reply(turn["text"])} for turn in turns if not _is_machine(turn)]
     said = [turn for turn in kept if turn["text"] or turn["action"] != "created"]
     people = list(dict.fromkeys(turn["author"] for turn in said))
@@ -136,6 +139,14 @@ def _thread(
         "text_size": n_chars,
         "content": _content(masked),
     }
+
+
+def _removed(repo: str, turns: list[_Turn], reading: Reading) -> str | None:
+    """Why a thread was asked to be left out, by its repository or whoever speaks or is called in it."""
+    removals = reading.removals
+    if reason := removals.reason(repo, None, None, (turn["author"] for turn in turns)):
+        return reason
+    return "removed_author" if any(removals.calls(text) for turn in turns for text in (turn["title"], turn["text"])) else None
 
 
 def _is_machine(turn: _Turn) -> bool:

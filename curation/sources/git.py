@@ -62,7 +62,11 @@ def git(location: str) -> Source:
 def clone_to_read(
     url: str, scratch: Path, reading: Reading, blobs_of: Callable[[Path], Iterable[str]], depth: int | None = 1
 ) -> Path | None:
-    """A blobless clone with those contents that `blobs_of` names; None, and counted, where it is gone, too large or too slow."""
+    """A blobless clone with those contents that `blobs_of` names; None, and counted, where it is gone, too large, slow or not wanted."""
+    name, owner = _named(url)
+    if reason := reading.removals.reason(name, owner, None):
+        reading.skip(reason)
+        return None
     try:
         repository = blobless_clone(url, scratch, reading.clone, depth)
         fetch_blobs(url, repository, blobs_of(repository), reading.clone)
@@ -166,12 +170,12 @@ def _reason_to_skip(entry: _Entry) -> str | None:
 def _origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> Origin:
     github = github_repository(url) if url else None
     page = "https://github.com/" + "/".join(github) if github else None
-    name = (url or str(Path(location).resolve())).rstrip("/").removesuffix("/.git")
+    repository, owner = _named(url or str(Path(location).resolve()))
     return Origin(
-        repository="/".join(github) if github else re.split(r"[/:]", name)[-1].removesuffix(".git") or "repository",
+        repository=repository,
         source="git",
         licence=files_licence(texts),
-        owner=github[0] if github else None,
+        owner=owner,
         commit=commit,
         purl=f"pkg:github/{'/'.join(github).lower()}@{commit}" if github else None,
         project_url=page,
@@ -179,6 +183,14 @@ def _origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> O
         url=f"{page}/tree/{commit}" if page else None,
         texts=texts,
     )
+
+
+def _named(place: str) -> tuple[str, str | None]:
+    """Repository and owner by URL or folder. "https://github.com/o/n.git" -> ("o/n", "o"), "/srv/n/.git" -> ("n", None)"""
+    if github := github_repository(place):
+        return "/".join(github), github[0]
+    name = place.rstrip("/").removesuffix("/.git")
+    return re.split(r"[/:]", name)[-1].removesuffix(".git") or "repository", None
 
 
 def _remote(repository: Path) -> str | None:

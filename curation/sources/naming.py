@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from curation.origin import Reading, Source, SourceFile
+from curation.sources.debian import debian
 from curation.sources.folder import folder
 from curation.sources.git import git
 from curation.sources.package_archive import package_archive
@@ -18,7 +19,7 @@ from curation.sources.python_environment import python_environment
 from curation.sources.stack import stack
 from indexer.errors import InputError
 
-KINDS = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
+KINDS = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE parquet:GLOB stack:GLOB"
 
 _MAKERS: dict[str, Callable[[str], Source]] = {
     "dir": folder,
@@ -26,6 +27,7 @@ _MAKERS: dict[str, Callable[[str], Source]] = {
     "sdist": partial(package_archive, "sdist"),
     "wheel": partial(package_archive, "wheel"),
     "npm": partial(package_archive, "npm"),
+    "debian": debian,
     "archive": plain_archive,
     "parquet": parquet,
     "stack": stack,
