@@ -1,4 +1,4 @@
-"""What does a cluster say of a text's fingerprints? Candidates, how many hold each, how many hold all: requests of bounded size.
+"""What does a cluster say of a text's fingerprints? How many hold each, which share most, how many hold all: requests of bounded size.
 
 Not here: verification, which is that of a folder (`indexer.attribution`); full text (`search`).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from indexer.answers import Exclusion, IndexInfo
+from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
 from indexer.stores.elastic.cluster import errors_of, search_many
@@ -21,11 +23,11 @@ from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
-CANDIDATES = 64  # documents a window, by the rarity of what they share with it
-BOUND = 1000  # documents that hold a stretch are counted up to here, as in a folder
-MOST_PRINTS = 8  # the rarest of a stretch
+HITS = 256  # documents a window of which is told which fingerprints they hold
+CANDIDATES = 64  # documents fetched at once, a window
 SHORT_LIST = 8  # documents: so few are candidates whatever their contexts are
 _SEARCHES = 8  # in one request
+_LEAST_EXACT, _MOST_EXACT = 100, 4000  # repositories counted without error; more than the root of all weigh nothing (`significance`)
 Json = dict[str, Any]
 
 
@@ -55,6 +57,12 @@ class Generation:
             found = self.client.mget(index=self.index, ids=list(ids))["docs"]
         return {one["_id"]: one["_source"] for one in found if one.get("found")}
 
+    def numbered(self, numbers: Sequence[int]) -> dict[int, Json]:
+        """The same by their numbers; reads no more than is needed: an id costs unpacking a block of texts."""
+        windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
+        bodies = [{"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, **_WITH_TEXT} for window in windows]
+        return _texts(self.search(bodies))
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -78,9 +86,44 @@ class Terms:
         """What finds the documents that hold fingerprint i."""
         return {"term": {self.fields[i]: self.terms[i]}}
 
+    def named(self, i: int) -> Json:
+        """The same; a document says that it was found by `i`."""
+        return {"term": {self.fields[i]: {"value": self.terms[i], "_name": str(i)}}}
+
+    def first(self) -> NDArray[np.int64]:
+        """For each its first equal, int64 (prints,)."""
+        firsts: dict[tuple[str, str], int] = {}
+        pairs = enumerate(zip(self.fields, self.terms, strict=True))
+        return np.array([firsts.setdefault(pair, i) for i, pair in pairs], np.int64)
+
     def distinct(self) -> list[int]:
         """The first of each that occurs more than once."""
-        return list({(self.fields[i], self.terms[i]): i for i in reversed(range(len(self)))}.values())[::-1]
+        return np.unique(self.first()).tolist()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a text before any document is read.
+
+    `files`, `holders` int64 (prints,): how many documents and repositories hold each fingerprint. Of the documents that share most with
+    each window of the text: `numbers`, `repositories`, `owners` int64 (hits,), and `held` bool (hits, prints), which they hold.
+    """
+
+    files: NDArray[np.int64]
+    holders: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    repositories: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    held: NDArray[np.bool_]
+
+    def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
+        """How many hold all of some fingerprints; None where not all documents are known that hold any of them."""
+        holds = self.held[:, prints]
+        if (holds.sum(0) < self.files[prints]).any():
+            return None
+        all_of = holds.all(1)
+        repositories, owners = np.unique(self.repositories[all_of]), np.unique(self.owners[all_of])
+        return Frequency(int(all_of.sum()), len(repositories), len(owners), False)
 
 
 def without(exclude: Sequence[Exclusion]) -> list[Json]:
@@ -102,70 +145,122 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
         yield {"bool": {"should": [{"term": {field: path}}, {"prefix": {field: path + "/"}}]}}
 
 
+def survey(generation: Generation, terms: Terms, left_out: list[Json]) -> Survey:
+    """Counts, and the documents that share most, by the sum of the rarity of what they share; of equals those that came first. One request;
+    a long text takes two, so that the rarest fingerprints share a window."""
+    distinct = terms.distinct()
+    if len(distinct) <= WINDOW:
+        asked = [distinct] if distinct else []
+        answers = generation.search(
+            [_counting(generation, terms, w, left_out) for w in asked] + [_finding(terms, w, left_out) for w in asked]
+        )
+        counts, found = _counts(terms, asked, answers[: len(asked)]), answers[len(asked) :]
+    else:
+        counts = count(generation, terms, left_out)
+        known = [i for i in distinct if counts[0][i] > 0]
+        asked = list(_windows(sorted(known, key=lambda i: int(counts[0][i]))))
+        found = generation.search([_finding(terms, window, left_out) for window in asked])
+    files, holders = counts
+    numbers, repositories, owners, held = _held(terms, [hit for answer in found for hit in answer["hits"]["hits"]])
+    return Survey(files, holders, numbers, repositories, owners, held)
+
+
+def _held(terms: Terms, hits: Sequence[Json]) -> tuple[NDArray[Any], ...]:
+    """Numbers, repositories and owners of the documents found, and which fingerprints each of them holds."""
+    fields = {hit["sort"][1]: hit["fields"] for hit in hits}
+    places = {number: place for place, number in enumerate(fields)}
+    held = np.zeros((len(fields), len(terms)), np.bool_)
+    for hit in hits:
+        held[places[hit["sort"][1]], [int(name) for name in hit["matched_queries"]]] = True
+    keys = [np.array([each[name][0] for each in fields.values()], np.int64) for name in ("repository_key", "owner_key")]
+    return np.array(list(fields), np.int64), *keys, held[:, terms.first()]
+
+
 def count(generation: Generation, terms: Terms, left_out: list[Json], *, repositories: bool = True) -> tuple[NDArray[np.int64], ...]:
-    """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings."""
-    prints = terms.distinct()
-    inner = {"aggs": {"repositories": {"cardinality": {"field": "repository_key", "precision_threshold": 4000}}}} if repositories else {}
-    windows = list(_windows(prints))
-    bodies = [_counting(terms, window, left_out, inner) for window in windows]
-    known: dict[tuple[str, str], tuple[int, int]] = {}
-    for window, answer in zip(windows, generation.search(bodies), strict=True):
+    """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings, and nothing
+    of them without `repositories`."""
+    windows = list(_windows(terms.distinct()))
+    bodies = [_counting(generation, terms, window, left_out, repositories=repositories) for window in windows]
+    return _counts(terms, windows, generation.search(bodies))
+
+
+def _counts(terms: Terms, windows: Sequence[Sequence[int]], answers: Sequence[Json]) -> tuple[NDArray[np.int64], ...]:
+    both = np.zeros((len(terms), 2), np.int64)
+    for window, answer in zip(windows, answers, strict=True):
         buckets = answer["aggregations"]["prints"]["buckets"]
         for i in window:
             bucket = buckets[str(i)]
-            holders = bucket["repositories"]["value"] if repositories else 0
-            known[terms.fields[i], terms.terms[i]] = bucket["doc_count"], holders
-    pairs = [known[key] for key in zip(terms.fields, terms.terms, strict=True)]
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return both[:, 0].copy(), both[:, 1].copy()
+            both[i] = bucket["doc_count"], bucket["repositories"]["value"] if "repositories" in bucket else 0
+    of_all = both[terms.first()]
+    return of_all[:, 0].copy(), of_all[:, 1].copy()
 
 
-def _counting(terms: Terms, window: Sequence[int], left_out: list[Json], inner: Json) -> Json:
+def _counting(generation: Generation, terms: Terms, window: Sequence[int], left_out: list[Json], *, repositories: bool = True) -> Json:
+    # Without a query the documents of a term are counted by its dictionary entry, where nothing else is asked of them.
     filters = {str(i): terms.clause(i) for i in window}
-    query = {"bool": {"filter": {"bool": {"should": list(filters.values())}}, "must_not": left_out}}
-    return {"size": 0, "track_total_hits": False, "query": query, "aggs": {"prints": {"filters": {"filters": filters}, **inner}}}
+    exact = min(_MOST_EXACT, max(_LEAST_EXACT, 2 * isqrt(generation.repositories)))
+    inner = {"aggs": {"repositories": {"cardinality": {"field": "repository_key", "precision_threshold": exact}}}} if repositories else {}
+    query = {"query": {"bool": {"must_not": left_out}}} if left_out else {}
+    return {"size": 0, "track_total_hits": False, **query, "aggs": {"prints": {"filters": {"filters": filters}, **inner}}}
 
 
-def _windows(prints: Sequence[int]) -> Iterable[Sequence[int]]:
+def _windows(prints: list[int]) -> Iterable[list[int]]:
     return (prints[i : i + WINDOW] for i in range(0, len(prints), WINDOW))
 
 
-def candidates(generation: Generation, terms: Terms, files: NDArray[np.int64], left_out: list[Json]) -> dict[str, int]:
-    """The documents that share most with each window of the text's fingerprints, the rarest ones first, by the sum of their rarity;
-    of equals those that came first. Each id with its document's number."""
-    held = [i for i in terms.distinct() if files[i] > 0]
-    rarest_first = sorted(held, key=lambda i: int(files[i]))
-    bodies = [_finding([terms.clause(i) for i in window], left_out) for window in _windows(rarest_first)]
-    return _ids(generation.search(bodies))
+_BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
+_WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], "_source": True}
+
+
+def _finding(terms: Terms, window: Sequence[int], left_out: list[Json]) -> Json:
+    query = {"bool": {"should": [terms.named(i) for i in window], "minimum_should_match": 1, "must_not": left_out}}
+    told = {"stored_fields": "_none_", "docvalue_fields": ["repository_key", "owner_key"]}  # an id would cost unpacking a block of texts
+    return {"size": HITS, "track_total_hits": False, "query": query, "sort": _BEST_FIRST, **told}
 
 
 def further(
-    generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[str], left_out: list[Json]
-) -> dict[str, int]:
-    """More documents that may hold a run of the guaranteed length around one of some exact fingerprints."""
-    clauses: list[Json] = []
-    for i in prints:
-        is_short = files[i] <= SHORT_LIST
-        clauses += [terms.clause(i)] if is_short else [{"term": {"sides": side}} for side in agreeing_sides(int(terms.keys[i]))]
-    known = {"ids": {"values": list(have)}}
-    return _ids(generation.search([_finding(clauses[i : i + WINDOW], [*left_out, known]) for i in range(0, len(clauses), WINDOW)]))
+    generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[int], left_out: list[Json]
+) -> dict[int, Json]:
+    """More documents, by number, that may hold a run of the guaranteed length around one of some exact fingerprints."""
+    clauses = [terms.clause(i) if files[i] <= SHORT_LIST else _agreeing(terms, i) for i in prints]
+    known = {"terms": {"number": list(have)}}
+    bodies = [
+        {
+            **_WITH_TEXT,
+            "size": CANDIDATES,
+            "query": {"bool": {"should": clauses[i : i + WINDOW], "minimum_should_match": 1, "must_not": [*left_out, known]}},
+            "sort": _BEST_FIRST,
+        }
+        for i in range(0, len(clauses), WINDOW)
+    ]
+    return _texts(generation.search(bodies))
 
 
-def _finding(clauses: list[Json], left_out: list[Json]) -> Json:
-    query = {"bool": {"should": clauses, "minimum_should_match": 1, "must_not": left_out}}
-    best_first = [{"_score": "desc"}, {"number": "asc"}]
-    return {"size": CANDIDATES, "track_total_hits": False, "_source": False, "query": query, "sort": best_first}
+def _agreeing(terms: Terms, i: int) -> Json:
+    """What finds the documents that hold fingerprint i and may hold it with one of its contexts."""
+    return {"bool": {"must": [terms.clause(i)], "filter": [{"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
 
 
-def _ids(answers: Sequence[Json]) -> dict[str, int]:
-    return {hit["_id"]: hit["sort"][1] for answer in answers for hit in answer["hits"]["hits"]}
+def _texts(answers: Sequence[Json]) -> dict[int, Json]:
+    return {hit["sort"][-1]: hit["_source"] for answer in answers for hit in answer["hits"]["hits"]}
 
 
-def frequency(generation: Generation, terms: Terms, prints: Sequence[int], left_out: list[Json]) -> Frequency:
-    """How many documents, repositories and owners hold all of some fingerprints."""
-    query = {"bool": {"filter": [terms.clause(i) for i in prints], "must_not": left_out}}
+def frequencies(generation: Generation, terms: Terms, stretches: Sequence[Sequence[int]], left_out: list[Json]) -> list[Frequency]:
+    """How many documents, repositories and owners hold all of the fingerprints of each stretch."""
     counted = {name: {"cardinality": {"field": f"{name}_key", "precision_threshold": BOUND}} for name in ("repository", "owner")}
-    (answer,) = generation.search([{"size": 0, "track_total_hits": BOUND, "query": query, "aggs": counted}])
+    bodies = [
+        {
+            "size": 0,
+            "track_total_hits": BOUND,
+            "query": {"bool": {"filter": [terms.clause(i) for i in prints], "must_not": left_out}},
+            "aggs": counted,
+        }
+        for prints in stretches
+    ]
+    return [_frequency(answer) for answer in generation.search(bodies)]
+
+
+def _frequency(answer: Json) -> Frequency:
     total = answer["hits"]["total"]
     owners, repositories = (answer["aggregations"][name]["value"] for name in ("owner", "repository"))
     return Frequency(total["value"], repositories, owners, total["relation"] != "eq")

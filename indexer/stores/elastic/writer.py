@@ -194,7 +194,6 @@ def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]
             {
                 "_op_type": "create",
                 "_id": row["document_id"],
-                "document_id": row["document_id"],
                 "content_id": row["content_id"],
                 "repository_key": signed(name_hash(row["repository"])),
                 "owner_key": signed(name_hash(row["owner"])),
