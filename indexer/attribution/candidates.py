@@ -95,7 +95,7 @@ class Finder:
             segment.file.raise_bad_page(bad)
         documents = whole.documents if whole else sum(segment.documents for segment in segments)
         self.counts: NDArray[np.int64] = whole.files if whole else self._counts.sum(0)
-        self._weights = weights_of(self.counts, documents)
+        self._weights = weights_of(whole.postings if whole else self.counts, documents)
 
     @property
     def repositories(self) -> NDArray[np.int64]:
@@ -139,8 +139,8 @@ class Finder:
             max(times * MOST_GROUPS, n // 2),
         )
         for s, segment in enumerate(self._segments):
-            counts = self._counts[s]
-            held = np.flatnonzero(wanted & (counts > 0))
+            counts = self._counts[s] if self.whole is None else self.whole.postings  # so that the bounds cut what they cut of all
+            held = np.flatnonzero(wanted & (self._counts[s] > 0))
             rarest_first = held[np.argsort(counts[held], kind="stable")]
             asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
             bad, groups = kernels.gather(

@@ -32,6 +32,10 @@ class Whole(Protocol):
         """How many documents hold each of the text's fingerprints, those of the exact channel first: int64 (prints,)."""
 
     @property
+    def postings(self) -> NDArray[np.int64]:
+        """How many places each has, those that an index keeps; an estimate for common ones: int64 (prints,)."""
+
+    @property
     def holders(self) -> NDArray[np.int64]:
         """How many repositories do."""
 

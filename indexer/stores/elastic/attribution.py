@@ -23,23 +23,27 @@ from indexer.attribution.whole import Frequency
 from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
-from indexer.stores.elastic.questions import CANDIDATES, WINDOW, Generation, Json, Survey, Terms
+from indexer.stores.elastic.questions import CANDIDATES, WINDOW, Generation, Json, Terms
 from indexer.stores.elastic.scratch import Scratch, segment_of
+from indexer.stores.elastic.survey import Survey
 
 MOST_ROUNDS = 8  # of fetching more
 
 
 @dataclass(slots=True)
 class _Cluster:
-    """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says. `scores` float64 (hits,): at most so much do
-    the documents of the survey score; `texts` by number, None for one that is gone; `exhausted` bool (prints,): no others may matter;
-    `open` is noted when attribution asks."""
+    """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
+
+    `postings` as there; `scores` float64 (hits,): at most so much do the documents of the survey score; `texts` by number, None for one
+    that is gone; `exhausted` bool (prints,): no others may matter; `open` is noted when attribution asks.
+    """
 
     generation: Generation
     query: Query
     terms: Terms
     left_out: list[Json]
     survey: Survey
+    postings: NDArray[np.int64]
     scores: NDArray[np.float64]
     exhausted: NDArray[np.bool_]
     texts: dict[int, Json | None] = field(default_factory=dict)
@@ -50,10 +54,11 @@ class _Cluster:
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
         """What is known before any document is fetched."""
         terms, left_out = Terms.of(query), questions.without(exclude)
-        survey = questions.survey(generation, terms, left_out)
+        survey = Survey.of(generation, terms, left_out)
         distinct = terms.distinct()
-        scores = survey.held[:, distinct] @ weights_of(survey.files[distinct], generation.info.documents)
-        return cls(generation, query, terms, left_out, survey, scores, np.zeros(len(terms), np.bool_))
+        postings = survey.postings
+        scores = (survey.places[:, distinct] > 0) @ weights_of(postings[distinct], generation.info.documents)
+        return cls(generation, query, terms, left_out, survey, postings, scores, np.zeros(len(terms), np.bool_))
 
     @property
     def files(self) -> NDArray[np.int64]:
@@ -103,7 +108,7 @@ class _Cluster:
         self.segments = (segment_of(there, self._common()),) if there else ()
 
     def _common(self) -> dict[Channel, NDArray[np.uint64]]:
-        is_common, n = self.files > LONG_LIST, len(self.query.exact.keys)
+        is_common, n = self.postings > LONG_LIST, len(self.query.exact.keys)
         streams = (self.query.exact, is_common[:n]), (self.query.renamed, is_common[n:])
         return {stream.channel: np.unique(stream.values[which]) for stream, which in streams}
 
@@ -126,7 +131,7 @@ class _Cluster:
 
     def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
         """From the survey where that knows all documents in question, else the cluster is asked."""
-        rarest = [prints[np.argsort(self.files[prints], kind="stable")[:MOST_PRINTS]] for prints in stretches]
+        rarest = [prints[np.argsort(self.postings[prints], kind="stable")[:MOST_PRINTS]] for prints in stretches]
         known = [self.survey.frequency(prints) for prints in rarest]
         unknown = [prints.tolist() for prints, one in zip(rarest, known, strict=True) if one is None]
         asked = iter(questions.frequencies(self.generation, self.terms, unknown, self.left_out))

@@ -61,13 +61,17 @@ def _kind(error: ApiError) -> str:
     return str(body["error"].get("type")) if isinstance(body, dict) and isinstance(body.get("error"), dict) else error.message
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable."""
+def search_many(
+    client: Elasticsearch, place: Place, index: str, bodies: Sequence[dict[str, Any]], *, scored: bool = False
+) -> list[dict[str, Any]]:
+    """The answers to some searches, in order; with `scored` a hit says what each named clause scored. Every shard must have answered: half
+    an answer raises BackendUnavailable."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
     with errors_of(place):
-        answers = client.msearch(searches=[part for body in bodies for part in (header, body)])["responses"]
+        parts = [part for body in bodies for part in (header, body)]
+        answers = client.msearch(searches=parts, include_named_queries_score=scored)["responses"]
     for answer in answers:
         if "error" in answer:
             raise ours(place, answer.get("status", 500), answer["error"].get("type", "unknown"), str(answer["error"].get("reason")))

@@ -1,6 +1,6 @@
-"""What does a cluster say of a text's fingerprints? How many hold each, which share most, how many hold all: requests of bounded size.
+"""What does a cluster say of a text's fingerprints? How many hold each, how many hold all, who else holds some: requests of bounded size.
 
-Not here: verification, which is that of a folder (`indexer.attribution`); full text (`search`).
+Not here: which documents share most (`survey`), verification, which is that of a folder (`indexer.attribution`); full text (`search`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
-HITS = 256  # documents a window of which is told which fingerprints they hold
 CANDIDATES = 64  # documents fetched at once, a window
 SHORT_LIST = 8  # documents: so few are candidates whatever their contexts are
 _SEARCHES = 8  # in one request
@@ -42,11 +41,11 @@ class Generation:
     repositories: int
     fingerprints: int
 
-    def search(self, bodies: Sequence[Json]) -> list[Json]:
-        """The answers to some searches, in order."""
+    def search(self, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
+        """The answers to some searches, in order; with `scored` a hit says what each named clause scored."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES])
+            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], scored=scored)
         return answers
 
     def documents(self, ids: Sequence[str]) -> dict[str, Json]:
@@ -101,31 +100,6 @@ class Terms:
         return np.unique(self.first()).tolist()  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is known of a text before any document is read.
-
-    `files`, `holders` int64 (prints,): how many documents and repositories hold each fingerprint. Of the documents that share most with
-    each window of the text: `numbers`, `repositories`, `owners` int64 (hits,), and `held` bool (hits, prints), which they hold.
-    """
-
-    files: NDArray[np.int64]
-    holders: NDArray[np.int64]
-    numbers: NDArray[np.int64]
-    repositories: NDArray[np.int64]
-    owners: NDArray[np.int64]
-    held: NDArray[np.bool_]
-
-    def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
-        """How many hold all of some fingerprints; None where not all documents are known that hold any of them."""
-        holds = self.held[:, prints]
-        if (holds.sum(0) < self.files[prints]).any():
-            return None
-        all_of = holds.all(1)
-        repositories, owners = np.unique(self.repositories[all_of]), np.unique(self.owners[all_of])
-        return Frequency(int(all_of.sum()), len(repositories), len(owners), False)
-
-
 def without(exclude: Sequence[Exclusion]) -> list[Json]:
     """The clauses that find what a question leaves out."""
     return [{"bool": {"filter": list(_named(one))}} for one in exclude]
@@ -145,48 +119,18 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
         yield {"bool": {"should": [{"term": {field: path}}, {"prefix": {field: path + "/"}}]}}
 
 
-def survey(generation: Generation, terms: Terms, left_out: list[Json]) -> Survey:
-    """Counts, and the documents that share most, by the sum of the rarity of what they share; of equals those that came first. One request;
-    a long text takes two, so that the rarest fingerprints share a window."""
-    distinct = terms.distinct()
-    if len(distinct) <= WINDOW:
-        asked = [distinct] if distinct else []
-        answers = generation.search(
-            [_counting(generation, terms, w, left_out) for w in asked] + [_finding(terms, w, left_out) for w in asked]
-        )
-        counts, found = _counts(terms, asked, answers[: len(asked)]), answers[len(asked) :]
-    else:
-        counts = count(generation, terms, left_out)
-        known = [i for i in distinct if counts[0][i] > 0]
-        asked = list(_windows(sorted(known, key=lambda i: int(counts[0][i]))))
-        found = generation.search([_finding(terms, window, left_out) for window in asked])
-    files, holders = counts
-    numbers, repositories, owners, held = _held(terms, [hit for answer in found for hit in answer["hits"]["hits"]])
-    return Survey(files, holders, numbers, repositories, owners, held)
-
-
-def _held(terms: Terms, hits: Sequence[Json]) -> tuple[NDArray[Any], ...]:
-    """Numbers, repositories and owners of the documents found, and which fingerprints each of them holds."""
-    fields = {hit["sort"][1]: hit["fields"] for hit in hits}
-    places = {number: place for place, number in enumerate(fields)}
-    held = np.zeros((len(fields), len(terms)), np.bool_)
-    for hit in hits:
-        held[places[hit["sort"][1]], [int(name) for name in hit["matched_queries"]]] = True
-    keys = [np.array([each[name][0] for each in fields.values()], np.int64) for name in ("repository_key", "owner_key")]
-    return np.array(list(fields), np.int64), *keys, held[:, terms.first()]
-
-
 def count(generation: Generation, terms: Terms, left_out: list[Json], *, repositories: bool = True) -> tuple[NDArray[np.int64], ...]:
     """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings, and nothing
     of them without `repositories`."""
-    windows = list(_windows(terms.distinct()))
-    bodies = [_counting(generation, terms, window, left_out, repositories=repositories) for window in windows]
-    return _counts(terms, windows, generation.search(bodies))
+    asked = list(windows(terms.distinct()))
+    bodies = [counting(generation, terms, window, left_out, repositories=repositories) for window in asked]
+    return counts_of(terms, asked, generation.search(bodies))
 
 
-def _counts(terms: Terms, windows: Sequence[Sequence[int]], answers: Sequence[Json]) -> tuple[NDArray[np.int64], ...]:
+def counts_of(terms: Terms, asked: Sequence[Sequence[int]], answers: Sequence[Json]) -> tuple[NDArray[np.int64], ...]:
+    """The counts of all fingerprints from the answers about windows of them."""
     both = np.zeros((len(terms), 2), np.int64)
-    for window, answer in zip(windows, answers, strict=True):
+    for window, answer in zip(asked, answers, strict=True):
         buckets = answer["aggregations"]["prints"]["buckets"]
         for i in window:
             bucket = buckets[str(i)]
@@ -195,7 +139,8 @@ def _counts(terms: Terms, windows: Sequence[Sequence[int]], answers: Sequence[Js
     return of_all[:, 0].copy(), of_all[:, 1].copy()
 
 
-def _counting(generation: Generation, terms: Terms, window: Sequence[int], left_out: list[Json], *, repositories: bool = True) -> Json:
+def counting(generation: Generation, terms: Terms, window: Sequence[int], left_out: list[Json], *, repositories: bool = True) -> Json:
+    """The search that counts the documents, and repositories, of each fingerprint of a window."""
     # Without a query the documents of a term are counted by its dictionary entry, where nothing else is asked of them.
     filters = {str(i): terms.clause(i) for i in window}
     exact = min(_MOST_EXACT, max(_LEAST_EXACT, 2 * isqrt(generation.repositories)))
@@ -204,18 +149,13 @@ def _counting(generation: Generation, terms: Terms, window: Sequence[int], left_
     return {"size": 0, "track_total_hits": False, **query, "aggs": {"prints": {"filters": {"filters": filters}, **inner}}}
 
 
-def _windows(prints: list[int]) -> Iterable[list[int]]:
+def windows(prints: list[int]) -> Iterable[list[int]]:
+    """As many at a time as one search takes."""
     return (prints[i : i + WINDOW] for i in range(0, len(prints), WINDOW))
 
 
-_BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
+BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
 _WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], "_source": True}
-
-
-def _finding(terms: Terms, window: Sequence[int], left_out: list[Json]) -> Json:
-    query = {"bool": {"should": [terms.named(i) for i in window], "minimum_should_match": 1, "must_not": left_out}}
-    told = {"stored_fields": "_none_", "docvalue_fields": ["repository_key", "owner_key"]}  # an id would cost unpacking a block of texts
-    return {"size": HITS, "track_total_hits": False, "query": query, "sort": _BEST_FIRST, **told}
 
 
 def further(
@@ -229,7 +169,7 @@ def further(
             **_WITH_TEXT,
             "size": CANDIDATES,
             "query": {"bool": {"should": clauses[i : i + WINDOW], "minimum_should_match": 1, "must_not": [*left_out, known]}},
-            "sort": _BEST_FIRST,
+            "sort": BEST_FIRST,
         }
         for i in range(0, len(clauses), WINDOW)
     ]

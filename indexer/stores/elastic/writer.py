@@ -29,7 +29,7 @@ from indexer.segment.prepare import name_hash, rows_of, text_of
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, meta_of, new_meta, sides_of, signed
+from indexer.stores.elastic.mapping import FACETS, SIMILARITIES, joined_terms, mapping, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.local.fulltext import path_words
 from indexer.text.tokens import rename, tokenize
@@ -81,7 +81,9 @@ def build_cluster_index(
         generation = max((*standing.values(), *removals), default=0) + 1
         index = f"{place.name}-g{generation:06d}"
         meta = new_meta(name, version, date, generation)
-        client.indices.create(index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, **_WHILE_LOADING})
+        client.indices.create(
+            index=index, mappings=mapping(meta), settings={"number_of_shards": place.shards, "similarity": SIMILARITIES, **_WHILE_LOADING}
+        )
         counts = _Counts()
         try:
             _load(client, index, place.location, _documents(batches, counts), counts, progress)
@@ -197,8 +199,8 @@ def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]
                 "content_id": row["content_id"],
                 "repository_key": signed(name_hash(row["repository"])),
                 "owner_key": signed(name_hash(row["owner"])),
-                "exact": joined_terms(np.unique(keys >> np.uint64(16))),
-                "renamed": joined_terms(np.unique(shapes >> np.uint64(16))),
+                "exact": joined_terms(np.sort(keys >> np.uint64(16))),
+                "renamed": joined_terms(np.sort(shapes >> np.uint64(16))),
                 "sides": sides_of(keys),
                 "words": words,
                 "parts": parts,
