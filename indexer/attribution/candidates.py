@@ -74,8 +74,8 @@ class Candidates:
 class Finder:
     """Reads the postings of one text's fingerprints, those of the exact channel first.
 
-    `counts` int64 (prints,): postings of each, those of removed documents until they have been read. `cut` bool (prints,): some of
-    them are in no candidate given so far. `whole`: the corpus that the segments are a part of, if they are.
+    `counts` int64 (prints,): postings of each, those of removed documents until they have been read; of a `whole` corpus, which the
+    segments are a part of, its documents that hold each. `cut` bool (prints,): some of them are in no candidate given so far.
     """
 
     def __init__(self, segments: Sequence[Segment], query: Query, whole: Whole | None = None) -> None:
@@ -94,9 +94,8 @@ class Finder:
             )
             segment.file.raise_bad_page(bad)
         documents = whole.documents if whole else sum(segment.documents for segment in segments)
-        self.counts: NDArray[np.int64] = self._counts.sum(0)
-        often = np.maximum(self.counts, whole.files) if whole else self.counts
-        self._weights = np.log2(1 + documents / np.maximum(often, 1))
+        self.counts: NDArray[np.int64] = whole.files if whole else self._counts.sum(0)
+        self._weights = weights_of(whole.postings if whole else self.counts, documents)
 
     @property
     def repositories(self) -> NDArray[np.int64]:
@@ -140,8 +139,8 @@ class Finder:
             max(times * MOST_GROUPS, n // 2),
         )
         for s, segment in enumerate(self._segments):
-            counts = self._counts[s]
-            held = np.flatnonzero(wanted & (counts > 0))
+            counts = self._counts[s] if self.whole is None else self.whole.postings  # so that the bounds cut what they cut of all
+            held = np.flatnonzero(wanted & (self._counts[s] > 0))
             rarest_first = held[np.argsort(counts[held], kind="stable")]
             asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
             bad, groups = kernels.gather(
@@ -157,8 +156,14 @@ class Finder:
             )
             segment.file.raise_bad_page(bad)
             found.append(groups)
-        self.counts = (self._counts - self._dead).sum(0)
+        if self.whole is None:
+            self.counts = (self._counts - self._dead).sum(0)
         return _joined(found, len(self._query))
+
+
+def weights_of(counts: NDArray[np.int64], documents: int) -> NDArray[np.float64]:
+    """What each fingerprint adds to a candidate's score, by how often it stands among so many documents."""
+    return np.log2(1 + documents / np.maximum(counts, 1))
 
 
 def _joined(found: list[tuple[NDArray[Any], ...]], n_tokens: int) -> Candidates:

@@ -18,14 +18,17 @@ BOUND = 1000  # postings of a fingerprint that are read; beyond it the counts ar
 MOST_PRINTS = 8  # the rarest of a stretch; what holds all of these holds the rest, but for chance
 
 
-def count(segments: Sequence[Segment], query: Query, finder: Finder, stretch: Stretch) -> Frequency | None:
-    """The frequency of a stretch of the text; None where it holds no fingerprint."""
-    inside = prints_inside(query, stretch)
-    inside = inside[finder.counts[inside] > 0]  # one near an end may be chosen for tokens beyond it, which no document has
-    if not len(inside):
-        return None
-    if finder.whole is not None and (known := finder.whole.frequency(inside)) is not None:
-        return known
+def count(segments: Sequence[Segment], query: Query, finder: Finder, stretches: Sequence[Stretch]) -> list[Frequency | None]:
+    """The frequencies of stretches of the text; None for one that holds no fingerprint."""
+    inside = [prints_inside(query, stretch) for stretch in stretches]
+    held = [each[finder.counts[each] > 0] for each in inside]  # one near an end may be chosen for tokens beyond it, which no document has
+    if finder.whole is None:
+        return [_count(segments, finder, prints) if len(prints) else None for prints in held]
+    known = iter(finder.whole.frequencies([prints for prints in held if len(prints)]))
+    return [next(known) if len(prints) else None for prints in held]
+
+
+def _count(segments: Sequence[Segment], finder: Finder, inside: NDArray[np.int64]) -> Frequency:
     files, capped = 0, False
     repositories: set[int] = set()
     owners: set[int] = set()

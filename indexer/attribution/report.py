@@ -38,7 +38,7 @@ class Report:
         """Spans in text order and at most `limit` sources, best first."""
         groups = ranked(found)
         stretches = disjoint([group[0] for group in groups])
-        often = [frequency.count(self.segments, self.query, self.finder, stretch) for stretch in stretches]
+        often = frequency.count(self.segments, self.query, self.finder, stretches)
         sources, left = [], MOST_COPIES
         rows: dict[tuple[int, int], list[bytes]] = {}
         for group in groups[:limit]:

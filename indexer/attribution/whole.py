@@ -6,6 +6,7 @@ and how common a stretch, it says itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,14 +25,19 @@ class Frequency:
 
 
 class Whole(Protocol):
-    """The corpus that some segments are a part of, for one text; used by one thread. Methods raise BackendUnavailable.
+    """The corpus that some segments are a part of, for one text; used by one thread. Methods raise BackendUnavailable."""
 
-    `files`, `holders` int64 (prints,): how many documents and repositories hold each of the text's fingerprints, those of the exact
-    channel first.
-    """
+    @property
+    def files(self) -> NDArray[np.int64]:
+        """How many documents hold each of the text's fingerprints, those of the exact channel first: int64 (prints,)."""
 
-    files: NDArray[np.int64]
-    holders: NDArray[np.int64]
+    @property
+    def postings(self) -> NDArray[np.int64]:
+        """How many places each has, those that an index keeps; an estimate for common ones: int64 (prints,)."""
+
+    @property
+    def holders(self) -> NDArray[np.int64]:
+        """How many repositories do."""
 
     @property
     def documents(self) -> int:
@@ -44,5 +50,5 @@ class Whole(Protocol):
     def lacks(self, is_open: NDArray[np.bool_]) -> bool:
         """Whether documents are missing from the segments that hold one of the fingerprints given."""
 
-    def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
-        """How many hold all of some fingerprints; None where all who do are in the segments."""
+    def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
+        """How many hold all of the fingerprints of each of some stretches, which hold one at least."""

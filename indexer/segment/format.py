@@ -26,9 +26,9 @@ _AGAIN = "rebuild the index with wherefrom index"
 
 
 class SectionFile:
-    """A finished file, memory-mapped. Readers call `check` before they use bytes; threads may share it."""
+    """A finished file, memory-mapped, or the same in memory. Readers call `check` before they use bytes; threads may share it."""
 
-    def __init__(self, path: Path, file_map: mmap.mmap, header: dict[str, Any]) -> None:
+    def __init__(self, path: Path, file_map: mmap.mmap | memoryview, header: dict[str, Any]) -> None:
         self.path = path
         self.header = header
         self._map = file_map

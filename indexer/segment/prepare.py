@@ -152,6 +152,15 @@ def cut_blocks(
     tokens: Tokens, renamed: Renamed, level: int = ZSTD_LEVEL
 ) -> tuple[list[bytes], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Zstd frames of text, what is known of each, and where each document begins in them."""
+    begins, block_columns, columns = cut_text(tokens, renamed)
+    ends = np.append(begins[1:], tokens.offsets[-1])
+    codec = pa.Codec("zstd", compression_level=level)
+    pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+    return [codec.compress(tokens.data[b:e].data, asbytes=True) for b, e in pairs], block_columns, columns
+
+
+def cut_text(tokens: Tokens, renamed: Renamed) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """The bytes at which blocks of text begin, what is known of each, and where each document begins in them."""
     data, offsets = tokens.data, tokens.offsets
     room = len(offsets) + len(data) // PIECE_BYTES + 1
     pieces, piece_docs = np.empty(room, np.int64), np.empty(room, np.int64)
@@ -161,8 +170,6 @@ def cut_blocks(
     n_blocks = kernels.pack_pieces(data, offsets, pieces, piece_docs, BLOCK_BYTES, block_of, begins, docs, lines)
     begins, docs = begins[:n_blocks], docs[:n_blocks]
     ends = np.append(begins[1:], offsets[-1])
-    codec = pa.Codec("zstd", compression_level=level)
-    blocks = [codec.compress(data[b:e].data, asbytes=True) for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
     doc_blocks = block_of[np.searchsorted(piece_docs, np.arange(len(offsets) - 1))]
     block_columns = {
         "block.raw": (ends - begins).astype("<u4"),
@@ -176,7 +183,7 @@ def cut_blocks(
         "doc.block": doc_blocks.astype("<u8"),
         "doc.block_offset": (offsets[:-1] - begins[doc_blocks]).astype("<u4"),
     }
-    return blocks, block_columns, columns
+    return begins, block_columns, columns
 
 
 def partition(prints: Fingerprints) -> Partitioned:

@@ -139,13 +139,16 @@ def _kind(error: ApiError) -> str:
     return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json]) -> list[Json]:
-    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable."""
+def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
+    """The answers to some searches, in order; with `scored` a hit says what each named clause scored. Every shard must have answered: half
+    an answer raises BackendUnavailable."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
     searches = [part for body in bodies for part in (header, body)]
-    return _complete(place, lambda: list(client.msearch(searches=searches)["responses"]), _search_problem)
+    return _complete(
+        place, lambda: list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"]), _search_problem
+    )
 
 
 def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, Json]:

@@ -1,6 +1,6 @@
 """What does a document look like in the cluster? The mapping of an index, and the form of fingerprints as terms.
 
-Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, hashed terms of an exact fingerprint with one of
+Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, short hashes of an exact fingerprint with one of
 its two contexts; `words`, `parts`, `path_words` as in the local full text; `language license repository owner path` in lower case;
 `facet_*` as written; `row`, `content` and its `crc32`, kept in `_source` alone, where nothing else is.
 
@@ -18,17 +18,22 @@ from numpy.typing import NDArray
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import CONTEXT_BITS
 
-FORMAT_VERSION = 2  # 1 had no repositories
+FORMAT_VERSION = 3  # 1 had no repositories, 2 longer terms in `sides`
 META = "wherefrom"
 FACETS = {"language": "facet_language", "license": "facet_license", "owner": "facet_owner"}
 RIGHT, LEFT, ANY = 0, 1, 2  # On disk: what the context of a term of `sides` is of; ANY: the document has more places than are kept
 _ANY_CONTEXT = 0xFFFF
 
-# On disk: a term is a number in base 64, six bits a character, the highest first.
-_DIGITS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8)
-_VALUE_DIGITS, _SIDE_DIGITS = 8, 6
+# On disk: a term is a number, the highest digit first. The digits are those that Lucene packs into six bits each where terms of a block
+# differ; what they have in common is stored once, so the first three digits are few and the last six as many as there are.
+_DIGITS = np.array([*range(0x21, 0x3F), *range(0x5F, 0x7F)], np.uint8)
+_VALUE_RADICES, _SIDE_RADICES = (18, 18, 18, 62, 62, 62, 62, 62, 62), (18, 62, 62)
+_SIDE_BITS = 16
 
-_TERMS = {"type": "text", "analyzer": "whitespace", "index_options": "docs", "norms": False}
+_SIDE = {"type": "text", "analyzer": "whitespace", "index_options": "docs", "norms": False}
+_TERMS = _SIDE | {"index_options": "freqs", "similarity": "places"}  # how many places a document has of it, at most 4
+SATURATION = 3.0  # a fingerprint scores idf * (SATURATION + 1) * places / (places + SATURATION)
+SIMILARITIES = {"places": {"type": "BM25", "k1": SATURATION, "b": 0.0}}
 _KEYWORD = {"type": "keyword", "doc_values": False, "norms": False}
 _FACET = {"type": "keyword", "index": False}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
@@ -36,13 +41,12 @@ _KEPT = {"type": "keyword", "index": False, "doc_values": False}
 # On disk: a change here needs FORMAT_VERSION + 1
 _PROPERTIES: dict[str, Any] = {
     "number": {"type": "long"},
-    "document_id": {"type": "keyword"},
     "content_id": _KEYWORD,
     "repository_key": {"type": "long"},
     "owner_key": {"type": "long"},
     "exact": _TERMS,
     "renamed": _TERMS,
-    "sides": _TERMS,
+    "sides": _SIDE,
     "words": {"type": "text", "analyzer": "whitespace"},
     "parts": {"type": "text", "analyzer": "whitespace", "index_options": "freqs"},
     "path_words": {"type": "text", "analyzer": "whitespace"},
@@ -62,15 +66,16 @@ def mapping(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def terms_of(values: NDArray[np.uint64]) -> list[str]:
-    """Fingerprints of 48 bits as terms. [0, 65] -> ["AAAAAAAA", "AAAAAABB"]"""
+    """Fingerprints of 48 bits as terms. [0, 65] -> ["!!!!!!!!!", "!!!!!!!\"$"]"""
     return joined_terms(values).split()
 
 
-def joined_terms(values: NDArray[np.uint64], digits: int = _VALUE_DIGITS) -> str:
+def joined_terms(values: NDArray[np.uint64], radices: tuple[int, ...] = _VALUE_RADICES) -> str:
     """The same as one text, a space after each."""
-    shifts = np.arange(6 * (digits - 1), -1, -6, dtype=np.uint64)
-    out = np.full((len(values), digits + 1), ord(" "), np.uint8)
-    out[:, :digits] = _DIGITS[(values[:, None] >> shifts) & np.uint64(63)]
+    out, left = np.full((len(values), len(radices) + 1), ord(" "), np.uint8), values
+    for place in range(len(radices) - 1, -1, -1):
+        left, digit = np.divmod(left, np.uint64(radices[place]))
+        out[:, place] = _DIGITS[digit]
     return out.tobytes().decode("ascii")
 
 
@@ -79,7 +84,7 @@ def sides_of(keys: NDArray[np.uint64]) -> str:
     values, right, left = _split(keys)
     any_place = keys & np.uint64(_ANY_CONTEXT) == np.uint64(_ANY_CONTEXT)
     sides = [_side(values, RIGHT, right), _side(values, LEFT, left), _side(values[any_place], ANY, right[any_place])]
-    return joined_terms(np.unique(np.concatenate(sides)), _SIDE_DIGITS)
+    return joined_terms(np.unique(np.concatenate(sides)), _SIDE_RADICES)
 
 
 def agreeing_sides(key: int) -> list[str]:
@@ -88,7 +93,7 @@ def agreeing_sides(key: int) -> list[str]:
     sides = [_side(values, ANY, np.array([255], np.uint64))]
     sides += [_side(values, RIGHT, right)] if right[0] else []  # 0: the text ends there
     sides += [_side(values, LEFT, left)] if left[0] else []
-    return joined_terms(np.concatenate(sides), _SIDE_DIGITS).split()
+    return joined_terms(np.concatenate(sides), _SIDE_RADICES).split()
 
 
 def _split(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
@@ -97,9 +102,10 @@ def _split(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
 
 
 def _side(values: NDArray[np.uint64], side: int, contexts: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hashes of 36 bits: two that are equal by chance make a candidate too many, which verification drops."""
+    """Hashes of 16 bits, as they only tell apart documents that hold the fingerprint: of those with 1,000 others one in thirty agrees by
+    chance, and is a candidate that verification drops. Hashes of 36 bits took .29 a byte of text more."""
     mixed = (values << np.uint64(10) | np.uint64(side << 8) | contexts) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(28)
+    return (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(64 - _SIDE_BITS)
 
 
 def signed(key: int) -> int:

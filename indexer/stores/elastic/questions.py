@@ -1,12 +1,13 @@
-"""What does a cluster say of a text's fingerprints? Candidates, how many hold each, how many hold all: requests of bounded size.
+"""What does a cluster say of a text's fingerprints? How many hold each, how many hold all, who else holds some: requests of bounded size.
 
-Not here: verification, which is that of a folder (`indexer.attribution`); full text (`search`).
+Not here: which documents share most (`survey`), verification, which is that of a folder (`indexer.attribution`); full text (`search`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from indexer.answers import Exclusion, IndexInfo
+from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
 from indexer.stores.elastic.cluster import get_many, search_many, within
@@ -21,11 +23,10 @@ from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
-CANDIDATES = 64  # documents a window, by the rarity of what they share with it
-BOUND = 1000  # documents that hold a stretch are counted up to here, as in a folder
-MOST_PRINTS = 8  # the rarest of a stretch
+CANDIDATES = 64  # documents fetched at once, a window
 SHORT_LIST = 8  # documents: so few are candidates whatever their contexts are
 _SEARCHES = 8  # in one request
+_LEAST_EXACT, _MOST_EXACT = 100, 4000  # repositories counted without error; more than the root of all weigh nothing (`significance`)
 Json = dict[str, Any]
 
 
@@ -50,16 +51,22 @@ class Generation:
         most = self.place.timeout_ms if timeout_ms is None else min(timeout_ms, self.place.timeout_ms)
         return replace(self, client=within(self.client, most / 1000))
 
-    def search(self, bodies: Sequence[Json]) -> list[Json]:
-        """The answers to some searches, in order."""
+    def search(self, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
+        """The answers to some searches, in order; with `scored` a hit says what each named clause scored."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES])
+            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], scored=scored)
         return answers
 
     def documents(self, ids: Sequence[str]) -> dict[str, Json]:
         """`row` and `content` of documents by id, without those that are gone."""
         return get_many(self.client, self.place, self.index, ids) if ids else {}
+
+    def numbered(self, numbers: Sequence[int]) -> dict[int, Json]:
+        """The same by their numbers; reads no more than is needed: an id costs unpacking a block of texts."""
+        windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
+        bodies = [{"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, **_WITH_TEXT} for window in windows]
+        return _texts(self.search(bodies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,19 @@ class Terms:
         """What finds the documents that hold fingerprint i."""
         return {"term": {self.fields[i]: self.terms[i]}}
 
+    def named(self, i: int) -> Json:
+        """The same; a document says that it was found by `i`."""
+        return {"term": {self.fields[i]: {"value": self.terms[i], "_name": str(i)}}}
+
+    def first(self) -> NDArray[np.int64]:
+        """For each its first equal, int64 (prints,)."""
+        firsts: dict[tuple[str, str], int] = {}
+        pairs = enumerate(zip(self.fields, self.terms, strict=True))
+        return np.array([firsts.setdefault(pair, i) for i, pair in pairs], np.int64)
+
     def distinct(self) -> list[int]:
         """The first of each that occurs more than once."""
-        return list({(self.fields[i], self.terms[i]): i for i in reversed(range(len(self)))}.values())[::-1]
+        return np.unique(self.first()).tolist()  # type: ignore[no-any-return]
 
 
 def without(exclude: Sequence[Exclusion]) -> list[Json]:
@@ -109,69 +126,87 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
 
 
 def count(generation: Generation, terms: Terms, left_out: list[Json], *, repositories: bool = True) -> tuple[NDArray[np.int64], ...]:
-    """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings."""
-    prints = terms.distinct()
-    inner = {"aggs": {"repositories": {"cardinality": {"field": "repository_key", "precision_threshold": 4000}}}} if repositories else {}
-    windows = list(_windows(prints))
-    bodies = [_counting(terms, window, left_out, inner) for window in windows]
-    known: dict[tuple[str, str], tuple[int, int]] = {}
-    for window, answer in zip(windows, generation.search(bodies), strict=True):
+    """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings, and nothing
+    of them without `repositories`."""
+    asked = list(windows(terms.distinct()))
+    bodies = [counting(generation, terms, window, left_out, repositories=repositories) for window in asked]
+    return counts_of(terms, asked, generation.search(bodies))
+
+
+def counts_of(terms: Terms, asked: Sequence[Sequence[int]], answers: Sequence[Json]) -> tuple[NDArray[np.int64], ...]:
+    """The counts of all fingerprints from the answers about windows of them."""
+    both = np.zeros((len(terms), 2), np.int64)
+    for window, answer in zip(asked, answers, strict=True):
         buckets = answer["aggregations"]["prints"]["buckets"]
         for i in window:
             bucket = buckets[str(i)]
-            holders = bucket["repositories"]["value"] if repositories else 0
-            known[terms.fields[i], terms.terms[i]] = bucket["doc_count"], holders
-    pairs = [known[key] for key in zip(terms.fields, terms.terms, strict=True)]
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return both[:, 0].copy(), both[:, 1].copy()
+            both[i] = bucket["doc_count"], bucket["repositories"]["value"] if "repositories" in bucket else 0
+    of_all = both[terms.first()]
+    return of_all[:, 0].copy(), of_all[:, 1].copy()
 
 
-def _counting(terms: Terms, window: Sequence[int], left_out: list[Json], inner: Json) -> Json:
+def counting(generation: Generation, terms: Terms, window: Sequence[int], left_out: list[Json], *, repositories: bool = True) -> Json:
+    """The search that counts the documents, and repositories, of each fingerprint of a window."""
+    # Without a query the documents of a term are counted by its dictionary entry, where nothing else is asked of them.
     filters = {str(i): terms.clause(i) for i in window}
-    query = {"bool": {"filter": {"bool": {"should": list(filters.values())}}, "must_not": left_out}}
-    return {"size": 0, "track_total_hits": False, "query": query, "aggs": {"prints": {"filters": {"filters": filters}, **inner}}}
+    exact = min(_MOST_EXACT, max(_LEAST_EXACT, 2 * isqrt(generation.repositories)))
+    inner = {"aggs": {"repositories": {"cardinality": {"field": "repository_key", "precision_threshold": exact}}}} if repositories else {}
+    query = {"query": {"bool": {"must_not": left_out}}} if left_out else {}
+    return {"size": 0, "track_total_hits": False, **query, "aggs": {"prints": {"filters": {"filters": filters}, **inner}}}
 
 
-def _windows(prints: Sequence[int]) -> Iterable[Sequence[int]]:
+def windows(prints: list[int]) -> Iterable[list[int]]:
+    """As many at a time as one search takes."""
     return (prints[i : i + WINDOW] for i in range(0, len(prints), WINDOW))
 
 
-def candidates(generation: Generation, terms: Terms, files: NDArray[np.int64], left_out: list[Json]) -> dict[str, int]:
-    """The documents that share most with each window of the text's fingerprints, the rarest ones first, by the sum of their rarity;
-    of equals those that came first. Each id with its document's number."""
-    held = [i for i in terms.distinct() if files[i] > 0]
-    rarest_first = sorted(held, key=lambda i: int(files[i]))
-    bodies = [_finding([terms.clause(i) for i in window], left_out) for window in _windows(rarest_first)]
-    return _ids(generation.search(bodies))
+BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
+_WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], "_source": True}
 
 
 def further(
-    generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[str], left_out: list[Json]
-) -> dict[str, int]:
-    """More documents that may hold a run of the guaranteed length around one of some exact fingerprints."""
-    clauses: list[Json] = []
-    for i in prints:
-        is_short = files[i] <= SHORT_LIST
-        clauses += [terms.clause(i)] if is_short else [{"term": {"sides": side}} for side in agreeing_sides(int(terms.keys[i]))]
-    known = {"ids": {"values": list(have)}}
-    return _ids(generation.search([_finding(clauses[i : i + WINDOW], [*left_out, known]) for i in range(0, len(clauses), WINDOW)]))
+    generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[int], left_out: list[Json]
+) -> dict[int, Json]:
+    """More documents, by number, that may hold a run of the guaranteed length around one of some exact fingerprints."""
+    clauses = [terms.clause(i) if files[i] <= SHORT_LIST else _agreeing(terms, i) for i in prints]
+    known = {"terms": {"number": list(have)}}
+    bodies = [
+        {
+            **_WITH_TEXT,
+            "size": CANDIDATES,
+            "query": {"bool": {"should": clauses[i : i + WINDOW], "minimum_should_match": 1, "must_not": [*left_out, known]}},
+            "sort": BEST_FIRST,
+        }
+        for i in range(0, len(clauses), WINDOW)
+    ]
+    return _texts(generation.search(bodies))
 
 
-def _finding(clauses: list[Json], left_out: list[Json]) -> Json:
-    query = {"bool": {"should": clauses, "minimum_should_match": 1, "must_not": left_out}}
-    best_first = [{"_score": "desc"}, {"number": "asc"}]
-    return {"size": CANDIDATES, "track_total_hits": False, "_source": False, "query": query, "sort": best_first}
+def _agreeing(terms: Terms, i: int) -> Json:
+    """What finds the documents that hold fingerprint i and may hold it with one of its contexts."""
+    return {"bool": {"must": [terms.clause(i)], "filter": [{"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
 
 
-def _ids(answers: Sequence[Json]) -> dict[str, int]:
-    return {hit["_id"]: hit["sort"][1] for answer in answers for hit in answer["hits"]["hits"]}
+def _texts(answers: Sequence[Json]) -> dict[int, Json]:
+    return {hit["sort"][-1]: hit["_source"] for answer in answers for hit in answer["hits"]["hits"]}
 
 
-def frequency(generation: Generation, terms: Terms, prints: Sequence[int], left_out: list[Json]) -> Frequency:
-    """How many documents, repositories and owners hold all of some fingerprints."""
-    query = {"bool": {"filter": [terms.clause(i) for i in prints], "must_not": left_out}}
+def frequencies(generation: Generation, terms: Terms, stretches: Sequence[Sequence[int]], left_out: list[Json]) -> list[Frequency]:
+    """How many documents, repositories and owners hold all of the fingerprints of each stretch."""
     counted = {name: {"cardinality": {"field": f"{name}_key", "precision_threshold": BOUND}} for name in ("repository", "owner")}
-    (answer,) = generation.search([{"size": 0, "track_total_hits": BOUND, "query": query, "aggs": counted}])
+    bodies = [
+        {
+            "size": 0,
+            "track_total_hits": BOUND,
+            "query": {"bool": {"filter": [terms.clause(i) for i in prints], "must_not": left_out}},
+            "aggs": counted,
+        }
+        for prints in stretches
+    ]
+    return [_frequency(answer) for answer in generation.search(bodies)]
+
+
+def _frequency(answer: Json) -> Frequency:
     total = answer["hits"]["total"]
     owners, repositories = (answer["aggregations"][name]["value"] for name in ("owner", "repository"))
     return Frequency(total["value"], repositories, owners, total["relation"] != "eq")

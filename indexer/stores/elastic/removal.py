@@ -51,7 +51,7 @@ def remove(
         named: list[tuple[str, Json]] = [
             *((name, {"term": {"repository_key": signed(name_hash(name))}}) for name in repositories),
             *((name, {"term": {"owner_key": signed(name_hash(name))}}) for name in owners),
-            *((name, {"term": {"document_id": name}}) for name in documents),
+            *((name, {"ids": {"values": [name]}}) for name in documents),
         ]
         answers = generation.search([{"size": 0, "track_total_hits": 1, "query": clause} for _, clause in named])
         found = [answer["hits"]["total"]["value"] > 0 for answer in answers]

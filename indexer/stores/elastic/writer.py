@@ -35,7 +35,7 @@ from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.filter_making import write_filter
-from indexer.stores.elastic.mapping import FACETS, joined_terms, mapping, meta_of, new_meta, sides_of, signed
+from indexer.stores.elastic.mapping import FACETS, SIMILARITIES, joined_terms, mapping, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded, goes_on
 from indexer.stores.local.fulltext import path_words
@@ -119,7 +119,7 @@ def _begin(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[s
         _delete(client, leftover)
     if index is None:
         index = f"{place.name}-g{max((*standing.values(), *_described(client, live)), default=0) + 1:06d}"
-        settings = {"number_of_shards": place.shards, **_WHILE_LOADING}
+        settings = {"number_of_shards": place.shards, "similarity": SIMILARITIES, **_WHILE_LOADING}
         client.indices.create(index=index, mappings=mapping(meta), settings=settings)
     return index, live
 
@@ -264,12 +264,11 @@ def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]
             {
                 "_op_type": "index",
                 "_id": row["document_id"],
-                "document_id": row["document_id"],
                 "content_id": row["content_id"],
                 "repository_key": signed(name_hash(row["repository"])),
                 "owner_key": signed(name_hash(row["owner"])),
-                "exact": joined_terms(np.unique(keys >> np.uint64(16))),
-                "renamed": joined_terms(np.unique(shapes >> np.uint64(16))),
+                "exact": joined_terms(np.sort(keys >> np.uint64(16))),
+                "renamed": joined_terms(np.sort(shapes >> np.uint64(16))),
                 "sides": sides_of(keys),
                 "words": words,
                 "parts": parts,
