@@ -122,7 +122,8 @@ def _outcomes(client: Elasticsearch, index: str, bulk: Sequence[_Action], is_las
     try:
         items = client.bulk(index=index, operations=lines)["items"]
     except ApiError as error:
-        if is_last or error.meta.status not in _BUSY or "cluster_block_exception" in str(error):
+        is_blocked = error.meta.status != 503 and "cluster_block_exception" in str(error)
+        if is_last or error.meta.status not in _BUSY or is_blocked:
             raise
         return [{"status": error.meta.status}] * len(bulk)
     except TransportError:
@@ -138,7 +139,8 @@ def _bad(action: _Action, outcome: dict[str, Any]) -> bool:
 
 
 def _blocked(outcome: dict[str, Any]) -> bool:
-    return outcome["status"] >= 300 and _kind(outcome) == "cluster_block_exception"
+    """Whether nothing may be written, which waiting does not change; without a master, for seconds, it is 503."""
+    return outcome["status"] not in (200, 201, 503) and _kind(outcome) == "cluster_block_exception"
 
 
 def _kind(outcome: dict[str, Any]) -> str:

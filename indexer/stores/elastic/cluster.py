@@ -118,7 +118,7 @@ def _certificate_problem(error: BaseException | None) -> str | None:
 def ours(place: Place, status: int, kind: str, message: str) -> WherefromError:
     """The error for an answer of the cluster: `kind` is its word for it."""
     said = f"({status} {kind})" if kind else f"({status})"
-    if kind == "cluster_block_exception":
+    if kind == "cluster_block_exception" and status != 503:  # 503: there is no master at the moment
         return OutOfSpace(f"{place.location}: the cluster takes no writes, mostly for want of disk {said}; free some and run again")
     if status == 401:
         return AccessRefused(f"{place.location}: the cluster refuses these credentials {said}; set {PREFIX}USER and _PASSWORD, or _API_KEY")
@@ -159,13 +159,14 @@ def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]
 
 def _complete(place: Place, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]) -> list[Json]:
     """Answers of which none has a problem; where a part of the cluster is away, it is asked again while that may help."""
+    until = time.monotonic() + place.timeout_ms / 1000
     for pause in (*_PAUSES, None):
         with errors_of(place):
             answers = ask()
         found = next(filter(None, (problem(place, answer) for answer in answers)), None)
         if found is None:
             return answers
-        if pause is None or not isinstance(found, BackendUnavailable):
+        if pause is None or time.monotonic() + pause > until or not isinstance(found, BackendUnavailable):
             raise found
         time.sleep(pause)
     raise AssertionError

@@ -242,6 +242,7 @@ def test_credentials_come_from_the_environment_and_are_not_shown() -> None:
         (403, "security_exception", AccessRefused),
         (403, "cluster_block_exception", OutOfSpace),
         (429, "cluster_block_exception", OutOfSpace),
+        (503, "cluster_block_exception", BackendUnavailable),
         (404, "index_not_found_exception", IndexNotFound),
         (429, "es_rejected_execution_exception", BackendUnavailable),
         (503, "search_phase_execution_exception", BackendUnavailable),
