@@ -125,6 +125,12 @@ def index(
     version: Annotated[str | None, typer.Option(metavar="V", help="Its version; by default the release's, or today's date.")] = None,
     add: Annotated[bool, typer.Option("--add", help="Add to the index that stands there; what it holds already is left out.")] = False,
     no_merge: Annotated[bool, typer.Option("--no-merge", help="With --add: leave small segments as they are.")] = False,
+    engine: Annotated[
+        Literal["processes", "ray"] | None,
+        typer.Option(
+            help="Load releases into a cluster from many workers: processes of this machine, or Ray's machines, which share TMPDIR."
+        ),
+    ] = None,
     force: Force = False,
     skip_bad: SkipBad = False,
     as_json: Json = False,
@@ -134,13 +140,15 @@ def index(
     from curation.pipeline import index_sources
     from indexer.location import remember_location
 
-    _check_add(add, no_merge, force=force, name=name)
+    _check_add(add, no_merge, force=force, name=name, engine=engine)
     date = today(os.environ)
     with shown_progress() as (progress, warn):
         reading = Reading(skip_bad, warn)
         if add:
             return _add(inputs, output, version, date, reading, no_merge, as_json, progress)
-        made = index_sources(inputs, output, name=name, version=version, date=date, reading=reading, force=force, progress=progress)
+        made = index_sources(
+            inputs, output, name=name, version=version, date=date, reading=reading, force=force, engine=engine, progress=progress
+        )
     remember_location(output, os.environ)
     report = made.report
     if as_json:
@@ -153,9 +161,10 @@ def index(
     )
 
 
-def _check_add(add: bool, no_merge: bool, *, force: bool, name: str | None) -> None:
-    if add and (force or name):
-        raise InputError(f"--add with {'--force' if force else '--name'}: an addition keeps the index and its name; leave one of them out")
+def _check_add(add: bool, no_merge: bool, *, force: bool, name: str | None, engine: str | None) -> None:
+    given = [option for option, is_given in (("--force", force), ("--name", name), ("--engine", engine)) if is_given]
+    if add and given:
+        raise InputError(f"--add with {given[0]}: an addition keeps the index and its name; leave one of them out")
     if no_merge and not add:
         raise InputError("--no-merge without --add: a new index has one segment, nothing is merged; leave it out")
 

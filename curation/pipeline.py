@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from curation.collect import counted, not_empty
 from curation.ledger import Ledger
 from curation.origin import Reading, Source
 from curation.release_folder import MANIFEST, check_hashes, make_folder
+from curation.running import Engine
 from curation.sources.naming import all_files, source
 from indexer.add import AddReport, add_documents
 from indexer.build import BuildReport, build_index
@@ -63,12 +65,14 @@ def index_sources(
     reading: Reading | None = None,
     full_text: bool = True,
     force: bool = False,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Indexed:
     """Builds an index of releases (folders with a manifest) and SOURCE strings, in their order.
 
     Name and version default to those of a single release, else to the location's name and the date. An index that stands at
-    the location is replaced with `force` only, and answers until then. Raises InputError where an input cannot be read or
+    the location is replaced with `force` only, and answers until then. With an `engine` releases get into a cluster from many workers.
+    Raises InputError where an input cannot be read or
     holds nothing, or the location is taken, IndexLocked, OutOfSpace.
     """
     account = reading or Reading()
@@ -78,12 +82,17 @@ def index_sources(
         _check_free_in_cluster(where, force)
     else:
         _check_free(where, force)
+    if engine and not is_cluster:
+        raise InputError(
+            f"{where}: --engine {engine} is for clusters, es+https://HOST:9200/NAME; an index in a folder is built on all cores"
+        )
     opened = [_open(each) for each in inputs]
     manifest = opened[0].manifest if len(opened) == 1 and isinstance(opened[0], Release) else {}
     name = name or str(manifest.get("name") or Path(location).stem)
     version = version or str(manifest.get("version") or date)
     if is_cluster:
-        report = _into_cluster(where, opened, inputs, account, name=name, version=version, date=date, progress=progress)
+        build = _here if engine is None else partial(_by_workers, engine)
+        report = _twice_if_changed(build, where, opened, inputs, account, name=name, version=version, date=date, progress=progress)
         return Indexed(report, name, version, dict(sorted(account.skipped.items())))
     with _made(Path(location)), disk_errors(Path(location)), _rows(opened, inputs, account) as (rows, ledger):
         report = build_index(
@@ -99,24 +108,41 @@ def index_sources(
     return Indexed(report, name, version, dict(sorted(account.skipped.items())))
 
 
-def _into_cluster(
+def _twice_if_changed(
+    build: Callable[..., BuildReport],
     location: str,
     opened: Sequence[Release | Source],
     inputs: Sequence[str],
     account: Reading,
     **options: Any,
 ) -> BuildReport:
-    """Builds in a cluster; from the beginning where what an interrupted build had loaded was of another input."""
+    """Builds in a cluster; once more, from the beginning, where what an interrupted build had loaded was of another input."""
     from indexer.stores.elastic.unfinished import InputChanged  # noqa: PLC0415 - the client is an extra
-    from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415
 
     try:
-        with _rows(opened, inputs, account) as (rows, ledger):
-            return build_cluster_index(location, rows, repositories=ledger.batches(), **options)
+        return build(location, opened, inputs, account, **options)
     except InputChanged:
         account.skipped.clear()
+    return build(location, opened, inputs, account, **options)
+
+
+def _here(location: str, opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading, **options: Any) -> BuildReport:
+    from indexer.stores.elastic.writer import build_cluster_index  # noqa: PLC0415 - the client is an extra
+
     with _rows(opened, inputs, account) as (rows, ledger):
         return build_cluster_index(location, rows, repositories=ledger.batches(), **options)
+
+
+def _by_workers(
+    engine: Engine, location: str, opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading, **options: Any
+) -> BuildReport:
+    from curation.cluster_loading import load_by_workers  # noqa: PLC0415 - the client is an extra
+
+    releases = [each for each in opened if isinstance(each, Release)]
+    if len(releases) < len(opened):
+        raise InputError(f"{', '.join(inputs)}: --engine {engine} reads releases; make one with wherefrom collect and curate")
+    with _rows(releases, inputs, account) as (_, ledger):
+        return load_by_workers(engine, location, releases, ledger, **options)
 
 
 def add_sources(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -121,7 +122,12 @@ class FilterCopy:
             return bloom
         self._folder.mkdir(parents=True, exist_ok=True)
         _tidy(self._folder)
-        fetch(generation, manifest, path, self._closing)
+        fetching = path.with_name(f"{path.name}.{secrets.token_hex(6)}")  # another thread or process may fetch the same
+        try:
+            fetch(generation, manifest, fetching, self._closing)
+            fetching.replace(path)
+        finally:
+            fetching.unlink(missing_ok=True)
         return BloomFilter.open(path, SPEC.name)
 
 

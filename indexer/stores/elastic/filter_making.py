@@ -8,7 +8,7 @@ Not here: its pieces (`filter_pieces`), fetching it (`filter_copy`).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +30,21 @@ from indexer.stores.elastic.verify import every_source
 from indexer.text.tokens import tokenize
 
 _PAGE = 100  # documents fingerprinted at once
+Made = tuple[int, int, Iterable[bytes]]  # keys, blocks, and the filter's bytes in pieces
+MadeFilter = Callable[[Sequence[Path]], Made]
 
 
-def write_filter(client: Elasticsearch, place: Place, index: str, folders: Sequence[Path], generation: int, removed: int = 0) -> Manifest:
-    """Puts the filter of all fingerprints in some folders of KeySpill beside an index. Memory: a 256th of them, and some pieces."""
+def write_filter(client: Elasticsearch, place: Place, index: str, made: Made, generation: int, removed: int = 0) -> Manifest:
+    """Puts a filter beside an index. Memory: some pieces."""
+    n_keys, n_blocks, pieces = made
+    return write(client, place, index, pieces, n_keys=n_keys, n_blocks=n_blocks, generation=generation, removed=removed)
+
+
+def made_here(folders: Sequence[Path]) -> Made:
+    """The filter of all fingerprints in some folders of KeySpill. Memory: a 256th of them, and of it."""
     n_keys = count(folders)
     n_blocks = blocks_for(n_keys, DEFAULT_RATE)
-    made = blocks(folders, n_blocks)
-    return write(client, place, index, made, n_keys=n_keys, n_blocks=n_blocks, generation=generation, removed=removed)
+    return n_keys, n_blocks, blocks(folders, n_blocks)
 
 
 def count(folders: Sequence[Path]) -> int:

@@ -19,7 +19,7 @@ from indexer.merge import MergeReport
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.filter_making import gather, write_filter
+from indexer.stores.elastic.filter_making import gather, made_here, write_filter
 from indexer.stores.elastic.index import current
 from indexer.stores.elastic.mapping import META, meta_of
 from indexer.stores.elastic.questions import Generation
@@ -83,7 +83,7 @@ def _renew_filter(generation: Generation, progress: Progress | None) -> None:
     client, place, index = generation.client, generation.place, generation.index
     with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
         gather(generation, KeySpill(Path(scratch)), told)
-        manifest = write_filter(client, place, index, [Path(scratch)], generation.info.generation + 1, generation.removed)
+        manifest = write_filter(client, place, index, made_here([Path(scratch)]), generation.info.generation + 1, generation.removed)
     filter_pieces.forget_others(client, place, index, manifest)
 
 

@@ -9,7 +9,6 @@ Not here: the same into a folder (`indexer.build`).
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 import zlib
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from indexer.bloom.spill import KeySpill
 from indexer.build import BuildReport
 from indexer.corpus import conform
-from indexer.errors import IndexNotFound, InputError, WherefromError
+from indexer.errors import IndexNotFound, WherefromError
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.segment.prepare import name_hash, rows_of, text_of
@@ -34,10 +33,11 @@ from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.filter_making import write_filter
-from indexer.stores.elastic.mapping import FACETS, SIMILARITIES, joined_terms, mapping, meta_of, new_meta, sides_of, signed
+from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_filter
+from indexer.stores.elastic.generations import check_free, delete, number_of, taken_up
+from indexer.stores.elastic.mapping import FACETS, joined_terms, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
-from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded, goes_on
+from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded
 from indexer.stores.local.fulltext import path_words
 from indexer.text.tokens import rename, tokenize
 from indexer.text.words import analyze, lower
@@ -47,12 +47,12 @@ _SECONDS = 600  # for merging
 _WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
 _MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
 _FIRST_WINS = 1 << 62  # less a document's number is its version: of a document that comes twice the first stays, whoever is sent first
-_WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
 Progress = Callable[[int, int, str], None]
+Loading = Callable[[Loaded, Path], tuple["Counts", list[Path]]]
 
 
 @dataclass(slots=True)
-class _Counts:
+class Counts:
     """What a build has read so far; `documents` and `repositories` are known once all are loaded."""
 
     keys: KeySpill
@@ -87,86 +87,53 @@ def build_cluster_index(
     the cluster refuses is named. After a kill or one of the latter two, the same name, version and input go on where it was; where the
     input turns out to be another, InputChanged is raised, and once more starts clean.
     """
+
+    def loading(loaded: Loaded, scratch: Path) -> tuple[Counts, list[Path]]:
+        counts = Counts(KeySpill(scratch))
+        load_documents(batches, counts, loaded, progress)
+        loaded.check_end(counts.rows)
+        return counts, [scratch]
+
+    return build_by(location, loading, repositories=repositories, name=name, version=version, date=date)
+
+
+def build_by(
+    location: str,
+    loading: Loading,
+    *,
+    repositories: Iterable[pa.RecordBatch],
+    name: str,
+    version: str,
+    date: str,
+    made_filter: MadeFilter = made_here,
+) -> BuildReport:
+    """The same, where documents get there by `loading`: given what is there already and a folder, it tells what it counted and in which
+    folders their fingerprints are, of which `made_filter` makes the filter."""
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
     with errors_of(place):
-        _check_free(client, place.name, place.location)
-        index, live = _begin(client, place, new_meta(name, version, date, 0))
+        check_free(client, place.name, place.location)
+        index, live = taken_up(client, place, new_meta(name, version, date, 0))
         try:
             with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
-                counts = _Counts(KeySpill(Path(scratch)))
-                loaded = Loaded.of(client, place, index)
-                _load(client, place, _documents(batches, counts, loaded, progress), loaded, counts, progress)
-                meta = new_meta(name, version, date, _number(client, place.name, index))
-                size = _complete(client, place, index, meta, counts, repositories)
+                counts, folders = loading(Loaded.of(client, place, index), Path(scratch))
+                meta = new_meta(name, version, date, number_of(client, place.name, index))
+                client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
+                write_filter(client, place, index, made_filter(folders), meta["generation"])
+            size = _complete(client, place, index, meta, counts, repositories)
         except KEPT_FOR:
             raise
         except WherefromError:
-            _delete(client, index)
+            delete(client, index)
             raise
         moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
         client.indices.update_aliases(actions=[*moves, {"add": {"index": index, "alias": place.name}}])
     return BuildReport(counts.documents, counts.text_bytes, size, time.monotonic() - begun)
 
 
-def _begin(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[str, set[str]]:
-    """The index to load into, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
-    meta |= {"shards": place.shards}
-    standing, live = _generations(client, place.name), _behind(client, place.name)
-    newest_live = max((standing[index] for index in live if index in standing), default=0)
-    index = goes_on(client, {each: number for each, number in standing.items() if number > newest_live}, meta)
-    for leftover in standing.keys() - live - {index}:
-        _delete(client, leftover)
-    if index is None:
-        index = f"{place.name}-g{max((*standing.values(), *_described(client, live)), default=0) + 1:06d}"
-        settings = {"number_of_shards": place.shards, "similarity": SIMILARITIES, **_WHILE_LOADING}
-        client.indices.create(index=index, mappings=mapping(meta), settings=settings)
-    return index, live
-
-
-def _described(client: Elasticsearch, indexes: Iterable[str]) -> list[int]:
-    """The generations that indexes say they are: each removal counts one more than the name."""
-    return [int(meta_of(client, index).get("generation", 0)) for index in indexes]
-
-
-def _number(client: Elasticsearch, name: str, index: str) -> int:
-    """The generation that an index becomes: above the live one's, from which documents may have been removed meanwhile."""
-    return max(_generations(client, name)[index], *(1 + number for number in _described(client, _behind(client, name) - {index})), 0)
-
-
-def _check_free(client: Elasticsearch, name: str, location: str) -> None:
-    is_ours = client.indices.exists_alias(name=name) and _behind(client, name) <= _generations(client, name).keys()
-    if client.indices.exists(index=name) and not is_ours:
-        raise InputError(f"{location}: an index of another program has this name; choose another one")
-
-
-def _delete(client: Elasticsearch, index: str) -> None:
-    for each in (index, repositories_beside.beside(index), filter_pieces.beside(index)):
-        client.options(ignore_status=404).indices.delete(index=each)
-
-
-def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
-    """The indexes of this name, complete or not, and their numbers."""
-    found = client.indices.get(index=f"{name}-g*", expand_wildcards="all", features=["aliases"], ignore_unavailable=True)
-    numbers = {index: re.fullmatch(re.escape(name) + r"-g([0-9]{6,})", index) for index in found}
-    return {index: int(match[1]) for index, match in numbers.items() if match}
-
-
-def _behind(client: Elasticsearch, name: str) -> set[str]:
-    """The index that the alias names, if there is one."""
-    return set(client.indices.get_alias(name=name)) if client.indices.exists_alias(name=name) else set()
-
-
-def _load(
-    client: Elasticsearch,
-    place: Place,
-    documents: Iterable[dict[str, Any]],
-    loaded: Loaded,
-    counts: _Counts,
-    progress: Progress | None,
-) -> None:
-    """Sends documents; one that the index has already is left out."""
-    is_first = True
+def load_documents(batches: Iterable[pa.RecordBatch], counts: Counts, loaded: Loaded, progress: Progress | None = None) -> None:
+    """Sends documents, numbered from `counts.rows` on, but for those that are there; the spill of `counts` is complete then."""
+    client, is_first = loaded.client, True
 
     def done(_: int) -> None:
         nonlocal is_first
@@ -176,7 +143,8 @@ def _load(
         if progress:
             progress(counts.rows, counts.text_bytes, "loading")
 
-    load(client, loaded.index, place, documents, done)
+    load(client, loaded.index, loaded.place, _documents(batches, counts, loaded, progress), done)
+    counts.keys.flush()
 
 
 def _complete(
@@ -184,7 +152,7 @@ def _complete(
     place: Place,
     index: str,
     meta: dict[str, Any],
-    counts: _Counts,
+    counts: Counts,
     repositories: Iterable[pa.RecordBatch],
 ) -> int:
     """Adds the repositories, merges, counts and describes a loaded index; returns its size in bytes."""
@@ -195,9 +163,6 @@ def _complete(
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)
     repositories_beside.write(client, place, index, repositories, files)
-    counts.keys.flush()
-    client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
-    write_filter(client, place, index, [counts.keys.folder], meta["generation"])
     slow.indices.flush(index=index)
     if counts.text_bytes >= _WORTH_WAITING:
         _await_leases(client, index)
@@ -223,7 +188,7 @@ def _await_leases(client: Elasticsearch, index: str) -> None:
         time.sleep(_WAIT)
 
 
-def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts, loaded: Loaded, progress: Progress | None) -> Iterator[dict[str, Any]]:
+def _documents(batches: Iterable[pa.RecordBatch], counts: Counts, loaded: Loaded, progress: Progress | None) -> Iterator[dict[str, Any]]:
     """The documents that are not there already."""
     for whole in batches:
         for begin in range(0, whole.num_rows, BATCH_ROWS):
@@ -238,17 +203,16 @@ def _documents(batches: Iterable[pa.RecordBatch], counts: _Counts, loaded: Loade
             for i, document in enumerate(documents_of(batch, counts)):
                 if not there[i]:
                     yield document | {"number": first + i, "version": _FIRST_WINS - first - i, "version_type": "external"}
-    loaded.check_end(counts.rows)
 
 
-def _count(batch: pa.RecordBatch, counts: _Counts) -> None:
+def _count(batch: pa.RecordBatch, counts: Counts) -> None:
     """Counts a batch whose documents are not wanted."""
     data, offsets = text_of(batch.column("content"))
     tokens = tokenize(data, offsets)
     counts.add(len(data), len(tokens), fingerprint_exact(tokens, SPEC.exact, capped=True))
 
 
-def documents_of(batch: pa.RecordBatch, counts: _Counts) -> list[dict[str, Any]]:
+def documents_of(batch: pa.RecordBatch, counts: Counts) -> list[dict[str, Any]]:
     """A batch of FILES_SCHEMA as the documents of a bulk request, but for their numbers."""
     data, offsets = text_of(batch.column("content"))
     rows, contents = rows_of(batch, data, offsets), batch.column("content").to_pylist()

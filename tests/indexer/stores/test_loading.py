@@ -17,7 +17,7 @@ from indexer.stores.elastic import bulk
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.mapping import meta_of
-from indexer.stores.elastic.settings import place_of
+from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.unfinished import InputChanged
 from tests.indexer.killing import writing_process
 from tests.indexer.stores import loading
@@ -45,7 +45,8 @@ def _index(location: str, number: int = 1) -> str:
     return f"{place_of(location).name}-g{number:06d}"
 
 
-def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path) -> None:
+def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}FILTER_MB", "0")  # both are asked by look-ups
     unbroken = location + "-unbroken"
     chance = random.Random(5)
     last = 2 * loading.DOCUMENTS // loading.BATCH_ROWS

@@ -1,0 +1,71 @@
+"""Which generations of an index does a cluster hold, which of them is built now, and which go?
+
+Not here: what is in one (`writer`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from indexer.errors import InputError
+from indexer.stores.elastic import filter_pieces
+from indexer.stores.elastic import repositories as repositories_beside
+from indexer.stores.elastic.mapping import SIMILARITIES, mapping, meta_of
+from indexer.stores.elastic.settings import Place
+from indexer.stores.elastic.unfinished import goes_on
+
+WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
+
+
+def taken_up(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[str, set[str]]:
+    """The index to load into, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
+    meta |= {"shards": place.shards}
+    standing, live = _generations(client, place.name), _behind(client, place.name)
+    newest_live = max((standing[index] for index in live if index in standing), default=0)
+    index = goes_on(client, {each: number for each, number in standing.items() if number > newest_live}, meta)
+    for leftover in standing.keys() - live - {index}:
+        delete(client, leftover)
+    if index is None:
+        index = f"{place.name}-g{max((*standing.values(), *_described(client, live)), default=0) + 1:06d}"
+        settings = {"number_of_shards": place.shards, "similarity": SIMILARITIES, **WHILE_LOADING}
+        client.indices.create(index=index, mappings=mapping(meta), settings=settings)
+    return index, live
+
+
+def _described(client: Elasticsearch, indexes: Iterable[str]) -> list[int]:
+    """The generations that indexes say they are: each removal counts one more than the name."""
+    return [int(meta_of(client, index).get("generation", 0)) for index in indexes]
+
+
+def number_of(client: Elasticsearch, name: str, index: str) -> int:
+    """The generation that an index becomes: above the live one's, from which documents may have been removed meanwhile."""
+    return max(_generations(client, name)[index], *(1 + number for number in _described(client, _behind(client, name) - {index})), 0)
+
+
+def check_free(client: Elasticsearch, name: str, location: str) -> None:
+    """Raises InputError where the name is another program's."""
+    is_ours = client.indices.exists_alias(name=name) and _behind(client, name) <= _generations(client, name).keys()
+    if client.indices.exists(index=name) and not is_ours:
+        raise InputError(f"{location}: an index of another program has this name; choose another one")
+
+
+def delete(client: Elasticsearch, index: str) -> None:
+    """Removes a generation with what stands beside it."""
+    for each in (index, repositories_beside.beside(index), filter_pieces.beside(index)):
+        client.options(ignore_status=404).indices.delete(index=each)
+
+
+def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
+    """The indexes of this name, complete or not, and their numbers."""
+    found = client.indices.get(index=f"{name}-g*", expand_wildcards="all", features=["aliases"], ignore_unavailable=True)
+    numbers = {index: re.fullmatch(re.escape(name) + r"-g([0-9]{6,})", index) for index in found}
+    return {index: int(match[1]) for index, match in numbers.items() if match}
+
+
+def _behind(client: Elasticsearch, name: str) -> set[str]:
+    """The index that the alias names, if there is one."""
+    return set(client.indices.get_alias(name=name)) if client.indices.exists_alias(name=name) else set()
