@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from elasticsearch import GeneralAvailabilityWarning
+from elasticsearch.exceptions import GeneralAvailabilityWarning
 
 import wherefrom
 from indexer.corpus import conform
