@@ -126,6 +126,7 @@ class _Cluster:
         more = questions.further(self.generation, self.terms, self.files, self.open, self.texts, self.left_out)
         if len(more) < CANDIDATES:
             self.exhausted[self.open] = True
+        self.open = []
         if more:
             self._add(more)
 
