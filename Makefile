@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates
+.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ bench-decontamination: $(VENV)/installed-bench ## planted problems found, innoce
 
 bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 real files against every pair; memory at a million files
 	@$(BIN)/python -m tests.bench.near_duplicates $(ARGS)
+
+bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full", ARGS="--sizes 0.1 0.5 2")
+	@$(BIN)/python -m tests.bench.cluster $(ARGS)
 
 elasticsearch: $(VENV)/installed-test elasticsearch-zip ## run a single Elasticsearch node, print its location, until Ctrl-C
 	@exec $(BIN)/python -m tests.elasticsearch_node

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from indexer.attribution import candidate_kernels as kernels
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Whole
+from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
@@ -24,6 +25,7 @@ MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
 MOST_LOOKED_AT = 8_192  # postings of one segment, or 128 a fingerprint of the text
 MOST_TAKEN = 1_024  # of them, or 16 a fingerprint
 MOST_GROUPS = 1024  # of one segment, by score, or one for each two fingerprints
+_EVERY_PLACE = 1 << 31
 FURTHER = 16  # times these bounds when reading on
 
 
@@ -139,8 +141,9 @@ class Finder:
             max(times * MOST_GROUPS, n // 2),
         )
         for s, segment in enumerate(self._segments):
-            counts = self._counts[s] if self.whole is None else self.whole.postings  # so that the bounds cut what they cut of all
-            held = np.flatnonzero(wanted & (self._counts[s] > 0))
+            counts = self._counts[s]
+            read = wanted if self.whole is None else self._read_of_all(self.whole, wanted, bounds)
+            held = np.flatnonzero(read & (counts > 0))
             rarest_first = held[np.argsort(counts[held], kind="stable")]
             asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
             bad, groups = kernels.gather(
@@ -159,6 +162,34 @@ class Finder:
         if self.whole is None:
             self.counts = (self._counts - self._dead).sum(0)
         return _joined(found, len(self._query))
+
+    def _read_of_all(self, whole: Whole, wanted: NDArray[np.bool_], bounds: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Those of the lists wanted that these bounds would let be read if all documents of the corpus were here; the others are cut."""
+        always, most, most_looked_at, most_taken, *_ = bounds
+        rarest_first = np.flatnonzero(wanted & (whole.postings > 0))
+        rarest_first = rarest_first[np.argsort(whole.postings[rarest_first], kind="stable")]
+        postings = whole.postings[rarest_first]
+        if np.minimum(postings, most)[:-1].sum() < most_taken and postings[:-1].sum() < most_looked_at:
+            return wanted
+        taken = np.minimum(np.rint(postings * self._agreeing()[rarest_first]), most)
+        looked_at_before, taken_before = np.cumsum(postings) - postings, np.cumsum(taken) - taken
+        is_cut = (looked_at_before >= most_looked_at) | (taken_before >= most_taken)
+        is_cut[:always] = False
+        self.cut[rarest_first[is_cut]] = True
+        read = wanted.copy()
+        read[rarest_first[is_cut]] = False
+        return read
+
+    def _agreeing(self) -> NDArray[np.float64]:
+        """Of each fingerprint's postings the share that one of its contexts lets be taken, in the documents at hand."""
+        taken, all_of = np.zeros(len(self._keys)), np.zeros(len(self._keys))
+        for segment in self._segments:
+            for channel, first, last in ((SPEC.exact, 0, self._n_exact), (SPEC.renamed, self._n_exact, len(self._keys))):
+                for counts, filtered in ((taken, True), (all_of, False)):
+                    found = segment.look_up(channel, self._keys[first:last], _EVERY_PLACE, filtered=filtered)
+                    is_text = found.positions < segment.tokens
+                    counts[first:last] += np.bincount(found.queries[is_text], minlength=last - first)
+        return np.where(all_of > 0, taken / np.maximum(all_of, 1), 1.0)
 
 
 def weights_of(counts: NDArray[np.int64], documents: int) -> NDArray[np.float64]:

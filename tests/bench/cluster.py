@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from elasticsearch.exceptions import GeneralAvailabilityWarning
 
 import wherefrom
 from indexer.corpus import conform
@@ -76,10 +78,11 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=A_SET, help="of a set at most (%(default)s)")
     parser.add_argument("--data", type=Path, default=data_folder(), help="where packages and corpora are kept (%(default)s)")
     options = parser.parse_args()
+    busy = os.getloadavg()[0]
     with _server() as url:
         corpora, queries = _corpora(options.data, options.sizes, full=options.full)
         sizes = [_measure(url, corpus, queries, options.queries) for corpus in corpora]
-    text = report(sizes)
+    text = report(sizes, busy)
     print(text)
     target = RESULTS.with_stem("cluster_growth") if options.sizes else RESULTS
     target.write_text(text, "utf-8")
@@ -130,7 +133,8 @@ def _load(location: str, corpus: Corpus) -> Loaded:
     place = place_of(location)
     with connect(place) as client:
         index = next(iter(client.indices.get_alias(name=place.name)))
-        usage = client.indices.disk_usage(index=index, run_expensive_tasks=True)[index]["fields"]
+        with warnings.catch_warnings(action="ignore", category=GeneralAvailabilityWarning):  # the request is a preview, as it was in 7.15
+            usage = client.indices.disk_usage(index=index, run_expensive_tasks=True)[index]["fields"]
     fields = {name: int(each["total_in_bytes"]) for name, each in usage.items()}
     sending = (sent[-1] if sent else time.monotonic()) - begun
     return Loaded(report.text_bytes, seconds, sending, cpu, report.index_bytes, fields)
@@ -144,11 +148,12 @@ def _batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
         yield conform(pa.RecordBatch.from_pydict({**given, "repository": parts.field("repository"), "commit": parts.field("commit")}))
 
 
-def report(sizes: Sequence[Size]) -> str:
-    """The whole report as markdown."""
+def report(sizes: Sequence[Size], busy: float) -> str:
+    """The whole report as markdown; `busy`: the load of the machine before anything of this began."""
     lines = circumstances(commit())
     lines += [f"- {_name(size)}: {size.corpus.stats['corpus']['files']:,} files, digest `{_digest(size)}`" for size in sizes]
     lines.append("- one node and one caller on the same cores; each question of the folder, then of the cluster")
+    lines.append(f"- load of the machine before this began: {busy:.1f}; with more than .5 the times are those of a busy machine")
     parts = ["# A cluster beside a folder\n", "\n".join(lines) + "\n"]
     parts += [_equality(sizes), _times(sizes), _loading(sizes), _disk(sizes)]
     return "\n".join(parts)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from tests.bench.queries import SETS, Query
 TOP = 10
 WARM_UP = 20
 _WORD_CHARACTERS = 6  # of a searched word at least
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +55,29 @@ def ask_both(folder: Any, cluster: Any, corpus: Corpus, queries: Sequence[Query]
     """Every question of the folder, then of the cluster; at most so many of a set."""
     ids = ids_by_place(corpus)
     chosen = {name: [query for query in queries if query.set == name][:most] for name in SETS}
+    stores = folder, cluster
     for query in queries[:WARM_UP]:
-        for store in (folder, cluster):
-            store.attribute(query.text), store.membership(query.text), store.search(_searched(query))
+        for question in ("attribute", "membership", "search"):
+            _timed([], stores, question, _searched(query) if question == "search" else query.text)
     taken: dict[str, list[tuple[float, float]]] = defaultdict(list)
     sets = {}
     group_of = {name: f"attribution, {group}" for group, names in TIMED_TOGETHER.items() for name in names}
     for name, some in chosen.items():
         pairs = []
         for query in some:
-            pairs.append(_timed(taken[group_of[name]], folder, cluster, lambda store, query=query: store.attribute(query.text, limit=TOP)))
-            _timed(taken["membership"], folder, cluster, lambda store, query=query: store.membership(query.text))
+            pairs.append(_timed(taken[group_of[name]], stores, "attribute", query.text))
+            _timed(taken["membership"], stores, "membership", query.text)
             if name == "P0":
-                _timed(taken["search for two words"], folder, cluster, lambda store, query=query: store.search(_searched(query)))
+                _timed(taken["search for two words"], stores, "search", _searched(query))
         sets[name] = _equality(some, pairs, ids)
     return Asked(sets, {what: _percentiles(times) for what, times in taken.items()})
 
 
-def _timed(taken: list[tuple[float, float]], folder: Any, cluster: Any, ask: Callable[[Any], _Answer]) -> tuple[_Answer, _Answer]:
+def _timed(taken: list[tuple[float, float]], stores: tuple[Any, Any], question: str, text: str) -> tuple[Any, Any]:
     begun = time.perf_counter()
-    one = ask(folder)
+    one = getattr(stores[0], question)(text)
     between = time.perf_counter()
-    other = ask(cluster)
+    other = getattr(stores[1], question)(text)
     taken.append((between - begun, time.perf_counter() - between))
     return one, other
 

@@ -56,7 +56,7 @@ class _Cluster:
         """What is known before any document is fetched."""
         terms, left_out = Terms.of(query), questions.without(exclude)
         survey = Survey.of(generation, terms, left_out)
-        distinct = terms.distinct()
+        distinct = terms.distinct
         postings = survey.postings
         scores = (survey.places[:, distinct] > 0) @ weights_of(postings[distinct], generation.info.documents)
         return cls(generation, query, terms, left_out, survey, postings, scores, np.zeros(len(terms), np.bool_))
@@ -127,6 +127,7 @@ class _Cluster:
         more = questions.further(self.generation, self.terms, self.files, self.open, self.texts, self.left_out)
         if len(more) < CANDIDATES:
             self.exhausted[self.open] = True
+        self.open = []
         if more:
             self._add(more)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isqrt
 from typing import Any
 
@@ -69,7 +70,7 @@ class Generation:
         return _texts(self.search(bodies))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """The fingerprints of a text as terms: `fields`, `terms` (prints,), exact channel first; `keys` as in the query."""
 
@@ -95,15 +96,17 @@ class Terms:
         """The same; a document says that it was found by `i`."""
         return {"term": {self.fields[i]: {"value": self.terms[i], "_name": str(i)}}}
 
+    @cached_property
     def first(self) -> NDArray[np.int64]:
         """For each its first equal, int64 (prints,)."""
         firsts: dict[tuple[str, str], int] = {}
         pairs = enumerate(zip(self.fields, self.terms, strict=True))
         return np.array([firsts.setdefault(pair, i) for i, pair in pairs], np.int64)
 
+    @cached_property
     def distinct(self) -> list[int]:
         """The first of each that occurs more than once."""
-        return np.unique(self.first()).tolist()  # type: ignore[no-any-return]
+        return np.unique(self.first).tolist()  # type: ignore[no-any-return]
 
 
 def without(exclude: Sequence[Exclusion]) -> list[Json]:
@@ -128,7 +131,7 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
 def count(generation: Generation, terms: Terms, left_out: list[Json], *, repositories: bool = True) -> tuple[NDArray[np.int64], ...]:
     """How many documents hold each fingerprint, and how many repositories, int64 (prints,) each. Cost: all their postings, and nothing
     of them without `repositories`."""
-    asked = list(windows(terms.distinct()))
+    asked = list(windows(terms.distinct))
     bodies = [counting(generation, terms, window, left_out, repositories=repositories) for window in asked]
     return counts_of(terms, asked, generation.search(bodies))
 
@@ -141,7 +144,7 @@ def counts_of(terms: Terms, asked: Sequence[Sequence[int]], answers: Sequence[Js
         for i in window:
             bucket = buckets[str(i)]
             both[i] = bucket["doc_count"], bucket["repositories"]["value"] if "repositories" in bucket else 0
-    of_all = both[terms.first()]
+    of_all = both[terms.first]
     return of_all[:, 0].copy(), of_all[:, 1].copy()
 
 

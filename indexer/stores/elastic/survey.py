@@ -41,7 +41,7 @@ class Survey:
 
         One request; a long text takes two, so that the rarest fingerprints share a window.
         """
-        distinct = terms.distinct()
+        distinct = terms.distinct
         if len(distinct) <= WINDOW:
             asked = [distinct] if distinct else []
             counted = [counting(generation, terms, window, left_out) for window in asked]
@@ -58,10 +58,12 @@ class Survey:
 
     @property
     def postings(self) -> NDArray[np.int64]:
-        """How many places each fingerprint has in all documents, int64 (prints,); those not found here have as many as those that were."""
-        known = (self.places > 0).sum(0)
-        estimate: NDArray[np.float64] = np.rint(self.files * np.maximum(self.places.sum(0), known == 0) / np.maximum(known, 1))
-        return estimate.astype(np.int64)
+        """How many places each fingerprint has in all documents, int64 (prints,). Documents not found here are taken to have half as many
+        further places as those found, which share most."""
+        known, places = (self.places > 0).sum(0), self.places.sum(0)
+        others: NDArray[np.float64] = (self.files - known) * (1 + (places - known) / np.maximum(2 * known, 1))
+        total: NDArray[np.int64] = places + np.rint(others).astype(np.int64)
+        return total
 
     def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
         """How many hold all of some fingerprints; None where not all documents are known that hold any of them."""
@@ -93,4 +95,4 @@ def _places(terms: Terms, numbers: list[int], found: Sequence[Json], idf: NDArra
         idf = np.full(len(terms), np.inf)
         np.minimum.at(idf, print_, score)
     places[row, print_] = 1 + np.searchsorted(_MIDDLES, score / np.maximum(idf[print_], 1e-9))
-    return places[:, terms.first()]
+    return places[:, terms.first]

@@ -35,7 +35,7 @@ from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_filter
 from indexer.stores.elastic.generations import check_free, delete, number_of, taken_up
-from indexer.stores.elastic.mapping import FACETS, joined_terms, new_meta, sides_of, signed
+from indexer.stores.elastic.mapping import FACETS, joined_terms, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded
 from indexer.stores.local.fulltext import path_words

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 
 import wherefrom
 from indexer.answers import Attribution, Exclusion
+from indexer.attribution.candidates import Finder
+from indexer.attribution.query import Query
 from indexer.corpus import REPOSITORIES_SCHEMA, conform, content_id, document_id
 from indexer.errors import DocumentNotFound, InputError
 from indexer.fingerprint.spec import SPEC
@@ -22,6 +25,7 @@ from indexer.index import Index
 from indexer.licences.legal import Legal
 from indexer.query.match import matches_literals
 from indexer.query.parse import parse
+from indexer.stores.local.snapshot import Snapshot
 from indexer.text.tokens import tokenize
 from tests.conftest import SmallIndex
 
@@ -160,6 +164,18 @@ def test_both_stores_attribute_alike(folder: Index, cluster: Any, small_corpus: 
     apart = [a + b for a, b in zip(texts[:12], reversed(texts[12:24]), strict=True)]
     for text in (*texts, *renamed, *apart):
         assert _without_index(cluster.attribute(text)) == _without_index(folder.attribute(text))
+
+
+def test_places_are_counted_as_a_folder_counts_them(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
+    from indexer.stores.elastic.questions import Terms
+    from indexer.stores.elastic.survey import Survey
+
+    for _, text in _snippets(small_corpus, 10, 40, seed=9):
+        query = Query.of(text)
+        counts = Finder(Snapshot.open(Path(folder.location)).segments, query).counts
+        survey = Survey.of(cluster._generation, Terms.of(query), [])
+        is_known = (survey.places > 0).sum(0) == survey.files
+        assert is_known.mean() > 0.8 and survey.postings[is_known].tolist() == counts[is_known].tolist()
 
 
 def test_both_stores_agree_on_membership(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
