@@ -46,7 +46,7 @@ def distribution() -> Path:
 
 
 @contextmanager
-def node(archive: Path) -> Iterator[str]:
+def node(archive: Path, heap: str = _HEAP) -> Iterator[str]:
     """The URL of a node that answers. Raises CannotStart with the end of its log."""
     with tempfile.TemporaryDirectory(prefix="elasticsearch-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
@@ -58,7 +58,7 @@ def node(archive: Path) -> Iterator[str]:
                 [str(home / "bin" / "elasticsearch"), *_options(folder, port, transport)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"ES_JAVA_HOME": _java_home(), "ES_PATH_CONF": str(folder / "config"), "HOME": scratch, **_HEAP_OPTIONS},
+                env=os.environ | _environment(folder, heap),
                 start_new_session=True,
                 **user,  # type: ignore[call-overload]
             )
@@ -70,7 +70,9 @@ def node(archive: Path) -> Iterator[str]:
             process.wait()
 
 
-_HEAP_OPTIONS = {"ES_JAVA_OPTS": f"-Xms{_HEAP} -Xmx{_HEAP}"}
+def _environment(folder: Path, heap: str) -> dict[str, str]:
+    java = {"ES_JAVA_HOME": _java_home(), "ES_JAVA_OPTS": f"-Xms{heap} -Xmx{heap}"}
+    return java | {"ES_PATH_CONF": str(folder / "config"), "HOME": str(folder)}
 
 
 def _options(folder: Path, port: int, transport: int) -> list[str]:
