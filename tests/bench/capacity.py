@@ -22,6 +22,7 @@ WANTED_GB = (0.1, 0.5, 2.0)
 CORPORA = {"The Stack v1": 3_000.0, "The Stack v3": 15_900.0}  # GB of text
 SHARD_GB = 50.0
 COPIES = 2  # a primary and one replica
+GENERATIONS = 2  # the one before stands until the next build
 NODE_CORES, NODE_MEMORY_GB, NODE_HEAP_GB, NODE_DISK_GB, NODE_DISK_USED = 16, 64, 31, 2_000.0, 0.8
 Result = dict[str, Any]
 
@@ -143,7 +144,7 @@ def _assumptions(folder: Result, cluster: Sequence[Result]) -> str:
         f"- A shard has at most {SHARD_GB:.0f} GB, which is as much as Elastic advises.",
         f"- A node has {NODE_CORES} cores, {NODE_MEMORY_GB} GB of memory, {NODE_HEAP_GB} of them heap, and {NODE_DISK_GB:,.0f} GB of disk,"
         f" filled to {NODE_DISK_USED:.0%}: a disk at 85 % gets no new shards, and a merge needs room.",
-        f"- Each shard has one replica: {COPIES} copies.",
+        f"- Each shard has one replica, {COPIES} copies, in {GENERATIONS} generations: the one before stands until the next build.",
         f"- Elasticsearch's CPU time for an attribution grows with a shard's text to the power {_power(cluster):.2f}"
         + (", which is what the sizes measured give." if len(cluster) > 1 else ", the worst case: one size alone was measured."),
         "- A question goes to one copy of every shard.",
@@ -185,27 +186,29 @@ def _shards(gb: float, cluster: Result) -> int:
     return math.ceil(round(_primaries(gb, cluster)) / SHARD_GB)
 
 
+def _disk(gb: float, cluster: Result) -> int:
+    return round(_primaries(gb, cluster)) * COPIES * GENERATIONS
+
+
 def _nodes(gb: float, cluster: Result) -> int:
-    return math.ceil(round(_primaries(gb, cluster) * COPIES) / round(NODE_DISK_GB * NODE_DISK_USED))
+    return math.ceil(_disk(gb, cluster) / round(NODE_DISK_GB * NODE_DISK_USED))
 
 
 def _machines(cluster: Result) -> Iterator[Row]:
     sizes = CORPORA.values()
     yield _row("primary shards", (f"⌈{_primaries(gb, cluster):,.0f} GB / {SHARD_GB:.0f} GB⌉ = {_shards(gb, cluster)}" for gb in sizes))
     yield _row(
-        "disk, all copies", (f"{_primaries(gb, cluster):,.0f} GB × {COPIES} = {_primaries(gb, cluster) * COPIES:,.0f} GB" for gb in sizes)
+        "disk, all copies of all generations",
+        (f"{_primaries(gb, cluster):,.0f} GB × {COPIES} × {GENERATIONS} = {_disk(gb, cluster):,.0f} GB" for gb in sizes),
     )
     usable = NODE_DISK_GB * NODE_DISK_USED
-    yield _row(
-        "nodes by disk", (f"⌈{_primaries(gb, cluster) * COPIES:,.0f} GB / {usable:,.0f} GB⌉ = {_nodes(gb, cluster)}" for gb in sizes)
-    )
+    yield _row("nodes by disk", (f"⌈{_disk(gb, cluster):,.0f} GB / {usable:,.0f} GB⌉ = {_nodes(gb, cluster)}" for gb in sizes))
     yield _row("memory", (f"{_nodes(gb, cluster)} × {NODE_MEMORY_GB} GB = {_nodes(gb, cluster) * NODE_MEMORY_GB:,.0f} GB" for gb in sizes))
     free = NODE_MEMORY_GB - NODE_HEAP_GB
     yield _row(
         "share of the disk that the system's cache can hold",
         (
-            f"{_nodes(gb, cluster) * free:,.0f} GB / {_primaries(gb, cluster) * COPIES:,.0f} GB"
-            f" = {_nodes(gb, cluster) * free / (_primaries(gb, cluster) * COPIES):.3f}"
+            f"{_nodes(gb, cluster) * free:,.0f} GB / {_disk(gb, cluster):,.0f} GB = {_nodes(gb, cluster) * free / (_disk(gb, cluster)):.3f}"
             for gb in sizes
         ),
     )
