@@ -29,6 +29,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
 
 _SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE archive:FILE parquet:GLOB stack:GLOB"
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
+_SECONDS_BETWEEN_LINES = 30.0  # of progress, where a file or a pipe keeps them all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what stands there, once the new one is complete.")]
 Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a folder.")]
@@ -217,25 +218,28 @@ def today(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """A live line on standard error, and a way to print warnings above it; no line where that is no terminal."""
+    """A live line on standard error, and a way to print warnings above it; a line every half minute where that is no terminal."""
     from rich.progress import Progress as Display
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    begun = reported = time.monotonic()
+    begun = reported = said = time.monotonic()
     current = ""
     with Display(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         task = display.add_task("starting", total=None)
 
         def show(documents: int, size: int, stage: str) -> None:
-            nonlocal begun, reported, current
+            nonlocal begun, reported, said, current
             if stage != current:  # it has lasted since the stage before last said something
                 begun, current = reported, stage
             reported = time.monotonic()
             rate = size / 1e6 / max(reported - begun, 0.001)
             done = f": {documents:,} files, {_mb(size)}, {rate:.1f} MB/s" if size else f": {documents:,} files"
             display.update(task, description=stage + done)
+            if not console.is_terminal and reported - said >= _SECONDS_BETWEEN_LINES:
+                said = reported
+                console.print(stage + done, markup=False)
 
         def warn(message: str) -> None:
             console.print(f"wherefrom: skipped: {message}", markup=False)

@@ -57,6 +57,7 @@ from indexer.errors import InputError
 LINEAGE = "lineage.json"
 _REPOSITORY_ROWS = 64
 _LEGAL_ROWS = 256
+_ADVICE = "collect more, or change the settings ([licenses] unlicensed = true keeps files for which no licence is stated)"
 Result = TypeVar("Result")
 
 
@@ -156,7 +157,7 @@ def _released(run: _Run, described: Described, folders: Sequence[Release], accou
     )
     lineage.add(settled.lineage)
     if not settled.layout.parts:
-        raise InputError(f"no file is left of {lineage.of('read').rows_in} read{_reasons(lineage)}; collect more, or change the settings")
+        raise InputError(f"no file is left of {lineage.of('read').rows_in} read{_reasons(lineage)}; {_ADVICE}")
     hashes = _write(run, settled.layout, lineage)
     report = {"steps": lineage.counts(), "removed": settled.removed, **reports.to_json()}
     hashes |= _write_tables(run.work, report, described.terms)

@@ -16,6 +16,7 @@ from curation.cli import Force, Json, SkipBad, print_json, print_manifest, shown
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
+    from curation.licences import Policy
     from curation.lineage import Lineage
     from curation.settings import Settings
 
@@ -36,7 +37,10 @@ def curate(
     name: Annotated[str | None, typer.Option(help="The release's name; by default the folder's.")] = None,
     licenses: Annotated[
         Literal["any", "permissive", "no-attribution-clause"] | None,
-        typer.Option(help="Which licences files may have; wins over the settings file, else any."),
+        typer.Option(
+            help="Which licences files may have; wins over the settings file, else any. Files without one are left out unless it says "
+            "unlicensed = true under [licenses]."
+        ),
     ] = None,
     settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file with a table of settings for each step.")] = None,
     removals: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON Lines of what was asked to be left out.")] = None,
@@ -88,11 +92,11 @@ def curate(
     print(_lineage_table(made.lineage))
 
 
-def _chosen(file: Path | None, licenses: str | None) -> Settings:
+def _chosen(file: Path | None, licenses: Policy | None) -> Settings:
     from curation.settings import read_settings, settings_of
 
     settings = read_settings(file) if file else settings_of({})
-    return dataclasses.replace(settings, licenses=settings_of({"licenses": {"policy": licenses}}).licenses) if licenses else settings
+    return dataclasses.replace(settings, licenses=dataclasses.replace(settings.licenses, policy=licenses)) if licenses else settings
 
 
 def _text(file: Path) -> str:

@@ -115,16 +115,19 @@ def with_licences(batch: pa.RecordBatch, licence_map: LicenceMap, report: Licenc
     return batch
 
 
-def admits(policy: str, license_expression: str | None, license_type: str | None) -> bool:
+def admits(policy: str, license_expression: str | None, license_type: str | None, *, unlicensed: bool = False) -> bool:
     """Whether a policy admits a file under this licence. Raises InputError for a policy that is none.
 
-    `any` admits everything. `permissive`: the category permissive of ScanCode's LicenseDB; of a choice (OR) the freer counts.
+    `any` admits every licence. `permissive`: the category permissive of ScanCode's LicenseDB; of a choice (OR) the freer counts.
     `no-attribution-clause`: a licence whose conditions, by choosealicense.com, ask for no notice to be kept; one that it does not list is
-    left out. Files without a licence are admitted by `any` only. (The governance card of The Stack speaks of licences without an
-    attribution clause, but its own list of 193 holds MIT, BSD-3-Clause and Apache-2.0, which ask for one.)
+    left out. Files without a licence are a class of their own: `unlicensed` says whether they stay, whatever the policy. (The governance
+    card of The Stack speaks of licences without an attribution clause, but its own list of 193 holds MIT, BSD-3-Clause and Apache-2.0,
+    which ask for one.)
     """
     if policy not in _ADMITS:
         raise InputError(f"licenses: got {policy!r}; want one of {', '.join(POLICIES)}")
+    if (license_type or "none") == "none":
+        return unlicensed
     return _ADMITS[policy](license_expression or "NONE", license_type or "none")
 
 

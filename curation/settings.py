@@ -37,9 +37,10 @@ class ShardSettings:
 
 @dataclass(frozen=True, slots=True)
 class LicenseSettings:
-    """Which files the licences admit."""
+    """Which files the licences admit; `unlicensed` lets files stay for which no licence is stated, as The Stack v2 does."""
 
     policy: Policy = "any"
+    unlicensed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from curation.licences import admits, with_licences
 from curation.malicious import signatures as malware_signatures
 from curation.malicious import verdicts
 from curation.near_duplicates.signing import signatures
+from curation.settings import LicenseSettings
 from indexer.corpus import FILES_SCHEMA
 
 WORK_SCHEMA = pa.schema([*FILES_SCHEMA, ("row", pa.int64()), ("drop", pa.string()), ("shingles", pa.int32()), ("hashvalues", pa.binary())])
@@ -57,9 +58,13 @@ def removals(batch: pa.RecordBatch, context: Context, _reports: Reports) -> pa.R
 def licenses(batch: pa.RecordBatch, context: Context, reports: Reports) -> pa.RecordBatch:
     """Finds each file's licence, and drops those that the policy does not admit; the reason is the type of the licence."""
     batch = with_licences(batch, context.licences, reports.licences)
-    policy = context.settings.licenses.policy
+    settings = context.settings.licenses
     found = zip(batch.column("license_expression").to_pylist(), batch.column("license_type").to_pylist(), strict=True)
-    return with_reasons(batch, [None if admits(policy, expression, kind) else kind or "none" for expression, kind in found])
+    return with_reasons(batch, [_unwanted(settings, expression, kind or "none") for expression, kind in found])
+
+
+def _unwanted(settings: LicenseSettings, expression: str | None, kind: str) -> str | None:
+    return None if admits(settings.policy, expression, kind, unlicensed=settings.unlicensed) else kind
 
 
 def malicious(batch: pa.RecordBatch, context: Context, reports: Reports) -> pa.RecordBatch:

@@ -28,7 +28,7 @@ Make = Callable[..., Release]
 def make(tmp_path: Path) -> Make:
     """make("1.0", date="2026-01-01") -> a release of one file."""
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "area.py").write_text("def area(width, height):\n    return width * height\n")
+    (tmp_path / "code" / "area.py").write_text("# SPDX-License-Identifier: MIT\ndef area(width, height):\n    return width * height\n")
     collect([f"dir:{tmp_path / 'code'}"], tmp_path / "raw", date="2026-01-01", reading=Reading())
 
     def release(version: str, date: str = "2026-01-01", terms: str = DEFAULT_TERMS, name: str = "demo") -> Release:

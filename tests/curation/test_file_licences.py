@@ -179,13 +179,18 @@ def test_the_report_tells_evidence_and_method_and_its_parts_add_up(mit: str, bsd
         ("GPL-3.0-only AND MIT", set()),
         ("LicenseRef-scancode-public-domain", {"permissive"}),  # not in choosealicense's table: unknown
         ("NOASSERTION", set()),
-        ("NONE", set()),
-        (None, set()),
     ],
 )
 def test_policies_admit_by_category_and_by_condition(expression: str | None, admitted: set[str]) -> None:
     found = {policy for policy in POLICIES if admits(policy, expression, license_type(expression))}
     assert found == admitted | {"any"}
+
+
+@pytest.mark.parametrize("expression", ["NONE", None])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_files_without_a_licence_are_left_out_unless_asked_for(expression: str | None, policy: str) -> None:
+    assert not admits(policy, expression, license_type(expression))
+    assert admits(policy, expression, license_type(expression), unlicensed=True)
 
 
 def test_a_policy_that_is_none_is_refused_with_those_there_are() -> None:

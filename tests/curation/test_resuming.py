@@ -24,7 +24,7 @@ from indexer.errors import WorkerLost
 
 KILLS = int(os.environ.get("TEST_KILLS", "3"))
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = "[shards]\nmb = 0.04\n[write]\npart_mb = 0.1\n"
+SETTINGS = "[licenses]\nunlicensed = true\n[shards]\nmb = 0.04\n[write]\npart_mb = 0.1\n"
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_killed_run_leaves_no_worker_and_goes_on_to_the_same_bytes(raw: Path, 
 
 
 def test_a_changed_setting_starts_clean(raw: Path, tmp_path: Path) -> None:
-    target, settings = tmp_path / "release", "[shards]\nmb = 0.05\n"
+    target, settings = tmp_path / "release", SETTINGS.replace("0.04", "0.05")
     killed(begun(raw, target), target, 30)
     assert len(finished_files(target)) >= 30
     assert made_here(raw, target, settings) == made_here(raw, tmp_path / "again", settings)
