@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster
+.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster deploy-checks capacity capacity-measure
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,16 @@ bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 r
 
 bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full", ARGS="--sizes 0.1 0.5 2")
 	@$(BIN)/python -m tests.bench.cluster $(ARGS)
+
+capacity: $(VENV)/installed-test ## write docs/CAPACITY.md from the measurements in tests/bench/results/capacity.json
+	@$(BIN)/python -m tests.bench.capacity > docs/CAPACITY.md.part && mv docs/CAPACITY.md.part docs/CAPACITY.md
+
+capacity-measure: $(VENV)/installed-bench elasticsearch-zip ## measure them: 0.1, 0.5 and 2 GB in a folder and in a cluster of one node (ARGS="--sizes 0.1")
+	@$(BIN)/python -m tests.bench.capacity_measure $(ARGS)
+
+deploy-checks: $(VENV)/installed-test ## the files of deploy/ by the tools that read them; Go, kubectl and Docker where they are
+	@$(BIN)/python -m pytest tests/deploy
+	@$(BIN)/python -m tests.deploy_checks
 
 elasticsearch: $(VENV)/installed-test elasticsearch-zip ## run a single Elasticsearch node, print its location, until Ctrl-C
 	@exec $(BIN)/python -m tests.elasticsearch_node

@@ -107,6 +107,7 @@ class Node:
     transport: int
     settings: dict[str, str]
     guard: Guard | None = None
+    heap: str = _HEAP
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -130,7 +131,7 @@ class Node:
     def environment(self) -> dict[str, str]:
         """That of its process and of the distribution's tools."""
         mine = {"ES_JAVA_HOME": str(self.java), "ES_PATH_CONF": str(self.folder / "config"), "HOME": str(self.folder)}
-        return os.environ | mine | {"ES_JAVA_OPTS": f"-Xms{_HEAP} -Xmx{_HEAP}"}
+        return os.environ | mine | {"ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap}"}
 
     def wait(self, nodes: int = 1) -> None:
         """Returns once it answers and sees so many nodes. Raises CannotStart with the end of its log."""
@@ -168,17 +169,19 @@ class Node:
 
 
 @contextmanager
-def node(found: Distribution, guard: Guard | None = None) -> Iterator[str]:
-    """The URL of a node that answers. Raises CannotStart with the end of its log."""
-    with cluster(found, 1, guard) as (one,):
+def node(found: Distribution, guard: Guard | None = None, *, heap: str = _HEAP) -> Iterator[str]:
+    """The URL of a node that answers. `heap` as Java's -Xmx has it. Raises CannotStart with the end of its log."""
+    with cluster(found, 1, guard, heap=heap) as (one,):
         yield one.url
 
 
 @contextmanager
-def cluster(found: Distribution, n: int, guard: Guard | None = None) -> Iterator[list[Node]]:
-    """So many nodes that see each other, 1.8 GB of memory each. With a `guard` there is one."""
+def cluster(found: Distribution, n: int, guard: Guard | None = None, *, heap: str = _HEAP) -> Iterator[list[Node]]:
+    """So many nodes that see each other, each with 1.3 GB of memory beside its heap. With a `guard` there is one."""
     with tempfile.TemporaryDirectory(prefix="elasticsearch-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
         nodes = _made(found, Path(scratch), n, guard)
+        for one in nodes:
+            one.heap = heap
         try:
             for one in nodes:
                 one.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
@@ -27,7 +28,9 @@ running server.
 
 def reference() -> str:
     """The whole of REFERENCE.md."""
-    return "\n".join([_HEAD, *_commands(), *_settings(), *_cluster_settings(), *_audit_settings(), *_routes(), *_names()])
+    return "\n".join(
+        [_HEAD, *_commands(), *_settings(), *_cluster_settings(), *_curation_settings(), *_audit_settings(), *_routes(), *_names()]
+    )
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -84,6 +87,28 @@ def _cluster_settings() -> Iterator[str]:
 
     yield "## Settings for an index in Elasticsearch\n\nRead from the environment wherever a location is `es+https://HOST:9200/NAME`.\n"
     yield table(["variable", "what it sets"], [[f"`{PREFIX}{name.upper()}`", told] for name, told in SETTINGS.items()])
+
+
+def _curation_settings() -> Iterator[str]:
+    from curation.settings import Settings
+
+    defaults = Settings().as_json()
+    languages = defaults["filters"].pop("languages")
+    defaults["malicious"].pop("address")  # of ClamAV's daemon: there is none by default, and no word for that
+    tables = [line for name, table in defaults.items() for line in (f"[{name}]", *(_toml(key, value) for key, value in table.items()), "")]
+    exceptions = [_toml(f'"{name}"', different) for name, different in languages.items()]
+    yield "## Settings of curation\n\nIn the TOML file that `wherefrom curate --settings FILE` names; here with every default."
+    yield '`"off"` switches a threshold of `[filters]` off; `malicious.address` is that of ClamAV, `unix:PATH` or `tcp:HOST:PORT`.'
+    yield "What each means stands in `curation/settings.py` and the modules it names.\n"
+    yield "\n".join(["```toml", *tables, "[filters.languages]  # what differs for one language", *exceptions, "```\n"])
+
+
+def _toml(name: str, value: Any) -> str:
+    """A line of a settings file. ("max_lines", None) -> max_lines = "off" """
+    if isinstance(value, dict):
+        return f"{name} = {{ {', '.join(_toml(key, inner) for key, inner in value.items())} }}"
+    written = '"off"' if value is None else json.dumps(value)
+    return f"{name} = {written}"
 
 
 def _audit_settings() -> Iterator[str]:

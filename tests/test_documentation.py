@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import wherefrom
 from tests.reference_docs import TARGET, command_options, openapi, reference
 
 ROOT = Path(__file__).parents[1]
-PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "deploy/RUNBOOK.md")
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,13 @@ def test_reference_holds_every_command_option_route_and_name() -> None:
     names = [f"| `{name}` |" for name in wherefrom.NAMES]
     wanted = [*(f"`wherefrom {name}`" for name in wherefrom.COMMANDS), *(f"`{typed}`" for typed in options), *routes, *names]
     assert [item for item in wanted if item.replace("|", "\\|") not in text and item not in text] == []
+
+
+def test_settings_of_curation_are_documented_as_a_file_that_can_be_used() -> None:
+    from curation.settings import Settings, settings_of
+
+    file = reference().partition("## Settings of curation")[2].partition("```toml\n")[2].partition("```")[0]
+    assert settings_of(tomllib.loads(file)) == Settings()
 
 
 @pytest.mark.parametrize("name", wherefrom.COMMANDS)
@@ -65,6 +73,6 @@ def test_links_between_documents_lead_somewhere(prose: dict[str, str]) -> None:
         f"{document}: {target}"
         for document, text in prose.items()
         for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text)
-        if not (ROOT / target).exists()
+        if not ((ROOT / document).parent / target).exists()
     ]
     assert wrong == []

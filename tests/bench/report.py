@@ -87,7 +87,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def circumstances(here: str) -> list[str]:
     """When, where and with what this is measured."""
-    return [f"- {time.strftime('%Y-%m-%d')}, commit {here}", f"- {_machine()}", f"- {versions(_PACKAGES)}"]
+    return [f"- {time.strftime('%Y-%m-%d')}, commit {here}", f"- {machine()}", f"- {versions(_PACKAGES)}"]
 
 
 def _circumstances(corpus: Corpus, here: str) -> str:
@@ -184,7 +184,8 @@ def _ratio(value: float, reference: float | None) -> str:
     return "" if reference is None else f"{value / reference:.2f}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """The processor, its cores, memory, system."""
     model = next((line.split(":", 1)[1].strip() for line in _cpu_lines() if line.startswith("model name")), platform.machine())
     return f"{model}, {os.cpu_count()} cores, {_memory_bytes() / 2**30:.0f} GiB, {platform.system()} {platform.release()}"
 

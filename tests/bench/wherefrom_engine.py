@@ -32,7 +32,7 @@ class Wherefrom:
 
     def build(self, corpus: Corpus, folder: Path) -> None:
         """As `wherefrom index` does it, on all cores."""
-        location, batches = str(folder / "corpus.index"), _release_batches(corpus)
+        location, batches = str(folder / "corpus.index"), release_batches(corpus)
         build_index(location, batches, name="bench", version="1", date="2024-06-07", full_text=self.full_text)
 
     def open(self, corpus: Corpus, folder: Path) -> Mapping[str, Question]:
@@ -60,7 +60,7 @@ def index_parts(folder: Path) -> dict[str, int]:
     return {name: size for name, size in parts.items() if size}
 
 
-def _release_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
+def release_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
     """The corpus in the columns of a release; a package's version is its commit."""
     for batch in corpus.batches():
         parts = pc.extract_regex(batch.column("repo"), r"^(?P<repository>.+)@(?P<commit>[^@]+)$")
