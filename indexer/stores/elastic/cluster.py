@@ -62,15 +62,17 @@ def _kind(error: ApiError) -> str:
 
 
 def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable."""
+    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable, unless
+    the search itself gives a `timeout`.
+    """
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
     with errors_of(place):
         answers = client.msearch(searches=[part for body in bodies for part in (header, body)])["responses"]
-    for answer in answers:
+    for body, answer in zip(bodies, answers, strict=True):
         if "error" in answer:
             raise ours(place, answer.get("status", 500), answer["error"].get("type", "unknown"), str(answer["error"].get("reason")))
-        if answer["_shards"]["failed"] or answer["timed_out"]:
+        if answer["_shards"]["failed"] or (answer["timed_out"] and "timeout" not in body):
             raise BackendUnavailable(f"{place.location}: {answer['_shards']['failed']} shards did not answer; try again")
     return list(answers)
