@@ -143,6 +143,7 @@ def report(rows: Sequence[Row], items: Sequence[Item], asked: Sequence[Asked], o
     size = sum(len(row.content.encode()) for row in rows) / 1e6
     lines.append(f"- {corpus}: {len(rows):,} files, {size:.0f} MB; {len(items)} queries, seed {options.seed}")
     lines.append("- one caller; each answer with its snippets, counts and facets, StarCoder's with repository and path alone")
+    lines.append(f"- load average of the machine when all was asked: {os.getloadavg()[1]:.0f}")
     kinds = list(dict.fromkeys(item.kind for item in items))
     found = [[one.name, *(_share(one, items, kind) for kind in (None, *kinds)), _first(one)] for one in asked]
     header = ["right file in the first ten", "all", *kinds, "first of all"]
