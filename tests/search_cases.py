@@ -32,6 +32,8 @@ def run(url: str, seed: int, n: int) -> tuple[Counter[int], list[tuple[float, st
             seconds = time.monotonic() - begun
             statuses[answer.status_code] += 1
             times.append((seconds, query[:200]))
+            if len(times) % 500 == 0:
+                print(f"{len(times)} asked, {len(failed)} failed: {dict(statuses)}", file=sys.stderr, flush=True)
             if answer.status_code >= 500 or seconds > MOST_SECONDS:
                 failed.append(f"{answer.status_code} after {seconds:.1f} s: {query[:200]!r}: {answer.text[:300]}")
     return statuses, sorted(times, reverse=True), failed

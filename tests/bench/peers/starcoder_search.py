@@ -44,8 +44,9 @@ def trigrams(text: str) -> str:
 def build(client: Elasticsearch, rows: Sequence[Row]) -> None:
     """Indexes the files."""
     client.indices.create(index=INDEX, mappings=_MAPPING, settings={"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1})
-    helpers.bulk(client, _actions(rows), max_chunk_bytes=_BULK_BYTES, request_timeout=300)
-    client.indices.refresh(index=INDEX, request_timeout=300)
+    patient = client.options(request_timeout=300)
+    helpers.bulk(patient, _actions(rows), max_chunk_bytes=_BULK_BYTES)
+    patient.indices.refresh(index=INDEX)
 
 
 def _actions(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
