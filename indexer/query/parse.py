@@ -21,12 +21,27 @@ from dataclasses import dataclass
 
 from indexer.errors import QueryError
 from indexer.query.regex import Unreadable, required_words
-from indexer.query.tree import MAX_PATTERN, MIN_PREFIX, And, Field, FieldName, Node, Not, Or, Phrase, Regex, Word, pattern_problem
+from indexer.query.tree import (
+    MAX_PATTERN,
+    MIN_PREFIX,
+    And,
+    Field,
+    FieldName,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Regex,
+    Word,
+    look_ups,
+    pattern_problem,
+)
 from indexer.text.words import WORD
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 200
 MAX_DEPTH = 20
+MAX_LOOK_UPS = 900  # Elasticsearch takes 1,024 clauses, more with a larger heap
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # no text in an index has one, and no store takes it
 _REGEX = re.compile(r"/(?![\s/*])((?:[^/\\]|\\.)+)/(?=[\s)]|\Z)", re.DOTALL)
@@ -64,6 +79,7 @@ class _Parser:
     text: str
     at: int = 0
     terms: int = 0
+    look_ups: int = 0
 
     @property
     def column(self) -> int:
@@ -103,9 +119,15 @@ class _Parser:
             return self.exclusion(depth)
         if char == "(":
             return self.group(depth)
-        if char == '"':
-            return self.quoted()
-        return self.regex() or self.field() or self.bare()
+        node = self.quoted() if char == '"' else self.regex() or self.field() or self.bare()
+        self.look_ups += 0 if node is None else look_ups(node)
+        if self.look_ups > MAX_LOOK_UPS:
+            raise QueryError(
+                f"at column {column} the query has too many words and parts of words ({MAX_LOOK_UPS} look-ups at most); "
+                f"leave some out, or trace it to find where code comes from",
+                column,
+            )
+        return node
 
     def exclusion(self, depth: int) -> Node | None:
         column = self.column

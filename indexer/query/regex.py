@@ -11,8 +11,8 @@ Not here: how stores find the words (`indexer.query.tree`), where a text matches
 from __future__ import annotations
 
 import re
-import re._constants as op  # type: ignore[import-not-found]
-import re._parser as reader  # type: ignore[import-not-found]
+import re._constants as op  # type: ignore[import-not-found, unused-ignore]
+import re._parser as reader  # type: ignore[import-not-found, unused-ignore]
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field

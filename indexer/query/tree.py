@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from indexer.text.words import WORD
+from indexer.text.words import WORD, searchable_parts
 
 MAX_STARS = 8  # of one pattern: stores compile it to an automaton of bounded size
 MAX_PATTERN = 200
@@ -96,6 +96,38 @@ def restrict(tree: Node, filters: Mapping[FieldName, Sequence[str]]) -> Node:
         nodes = tuple(Field(name, value) for value in values)
         limits += [nodes[0] if len(nodes) == 1 else Or(nodes)] if nodes else []
     return And((tree, *limits)) if limits else tree
+
+
+def words_in_a_row(nodes: Sequence[Node]) -> Iterator[tuple[str, ...]]:
+    """Words that were typed beside each other, two or more: maybe one name in parts, maybe words in this order.
+
+    get source "x = 1" file name  ->  ("get", "source"), ("file", "name")
+    """
+    row: list[str] = []
+    for node in (*nodes, None):
+        if isinstance(node, Word) and not node.prefix:
+            row.append(node.text)
+            continue
+        if len(row) > 1:
+            yield tuple(row)
+        row = []
+
+
+def look_ups(leaf: Node) -> int:
+    """How many words and parts a store looks up for a leaf of a query, at most."""
+    match leaf:
+        case Word():
+            return 3 * (1 + len(searchable_parts(leaf.text)))  # in the text, in the path, in a row with its neighbours
+        case Phrase():
+            return len(leaf.words)
+        case Regex():
+            return look_ups(leaf.words)
+        case And(nodes) | Or(nodes):
+            return sum(map(look_ups, nodes))
+        case Field():
+            return 2 + len(WORD.findall(leaf.value))
+        case Not(node):
+            return look_ups(node)
 
 
 def found_leaves(tree: Node) -> Iterator[Word | Phrase | Regex]:

@@ -106,6 +106,23 @@ def test_which_documents_a_query_finds(index: FullText, query: str, numbers: set
     assert set(found(index, query)) == numbers
 
 
+def test_words_in_a_row_rank_by_their_name_their_order_and_the_path(tmp_path: Path) -> None:
+    texts = {
+        1: ("a.py", "name of a file that we get; file it by name"),
+        2: ("b.py", "getFileName(); get, that = of(file); its(name)"),
+        3: ("c.py", "how to get the file name; get = 1; file = 2; name = 3"),
+        4: ("parse/header.py", "header = parse"),
+        5: ("d.py", "header = parse"),
+    }
+    writer = FullTextWriter.create(tmp_path / "text", heap_bytes=20_000_000)
+    n, paths, contents = len(texts), *zip(*texts.values(), strict=True)
+    writer.add_batch(list(texts), streams_of(list(contents)), Columns([None] * n, [None] * n, ["r"] * n, [None] * n, paths))
+    writer.finish()
+    with_row = FullText.open(tmp_path / "text")
+    assert found(with_row, "get file name") == [2, 3, 1]
+    assert found(with_row, "header") == [4, 5]
+
+
 def test_a_whole_word_ranks_before_a_part(index: FullText) -> None:
     assert set(found(index, "header")[:2]) == {30, 50}
 

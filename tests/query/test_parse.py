@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from indexer.errors import QueryError
 from indexer.query.parse import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, found_leaves, has_literals, restrict
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, found_leaves, has_literals, restrict, words_in_a_row
 
 A, B, C = Word("a"), Word("b"), Word("c")
 
@@ -89,6 +89,7 @@ def test_queries_and_their_trees(text: str, tree: Node) -> None:
         ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS + 1, f"more than {MAX_TERMS} terms"),
         ("(" * (MAX_DEPTH + 1) + "a", MAX_DEPTH + 1, "nested deeper"),
         ("-" * 5000 + "a", MAX_DEPTH + 1, "nested deeper"),
+        ("a " + "aB" * 40 + ' "' + "b " * 1000 + '"', 84, "too many words and parts"),
         ("a" * (MAX_LENGTH + 1), MAX_LENGTH + 1, "characters"),
     ],
 )
@@ -126,3 +127,8 @@ def test_what_may_be_highlighted_is_what_is_not_excluded() -> None:
 def test_literals_are_told_from_phrases() -> None:
     assert has_literals(parse('a (b OR -"c.d")'))
     assert not has_literals(parse('a "b c" d.e lang:"f.g"'))
+
+
+def test_words_typed_beside_each_other_are_a_row() -> None:
+    tree = parse('a b "x = 1" c par* d e lang:x')
+    assert isinstance(tree, And) and list(words_in_a_row(tree.nodes)) == [("a", "b"), ("d", "e")]

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from elastic_transport import ConnectionError as NoConnection
@@ -141,14 +142,13 @@ def _kind(error: ApiError) -> str:
 
 def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
     """The answers to some searches, in order; with `scored` a hit says what each named clause scored. Every shard must have answered: half
-    an answer raises BackendUnavailable."""
+    an answer raises BackendUnavailable, unless the searches themselves give a `timeout`."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
     searches = [part for body in bodies for part in (header, body)]
-    return _complete(
-        place, lambda: list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"]), _search_problem
-    )
+    problem = partial(_search_problem, may_time_out=any("timeout" in body for body in bodies))
+    return _complete(place, lambda: list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"]), problem)
 
 
 def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, Json]:
@@ -180,11 +180,11 @@ def _error_of(place: Place, answer: Json) -> WherefromError | None:
     return ours(place, status, error.get("type", "unknown"), str(error.get("reason")))
 
 
-def _search_problem(place: Place, answer: Json) -> WherefromError | None:
+def _search_problem(place: Place, answer: Json, *, may_time_out: bool) -> WherefromError | None:
     if "error" in answer:
         return _error_of(place, answer)
     shards = answer["_shards"]
-    if not shards["failed"] and not answer["timed_out"]:
+    if not shards["failed"] and (may_time_out or not answer["timed_out"]):
         return None
     kinds = sorted({failure.get("reason", {}).get("type", "unknown") for failure in shards.get("failures", ())})
     return BackendUnavailable(f"{place.location}: {shards['failed']} shards did not answer ({', '.join(kinds)}); try again")

@@ -9,10 +9,10 @@ import re
 from typing import Any
 
 from indexer.errors import InputError
-from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, pattern_problem
+from indexer.query.tree import And, Field, Node, Not, Or, Phrase, Regex, Word, pattern_problem, words_in_a_row
+from indexer.stores.local.fulltext_query import MOST_IN_A_ROW, NAME_BOOST, PATH_BOOST, ROW_SLOP, WHOLE_WORD_BOOST, names_of
 from indexer.text.words import WORD, indexed_form, lower, searchable_parts
 
-WHOLE_WORD_BOOST = 3.0  # as in the local full text
 _NOTHING: dict[str, Any] = {"match_none": {}}
 Json = dict[str, Any]
 
@@ -45,13 +45,31 @@ def _query(node: Node, certain: bool) -> Json:
 def _all_of(nodes: tuple[Node, ...], certain: bool) -> Json:
     must = [_query(node, certain) for node in nodes if not isinstance(node, Not)]
     must_not = [_query(node.node, not certain) for node in nodes if isinstance(node, Not)]
-    return {"bool": {"must": must, "must_not": must_not}} if must else {"bool": {"filter": [{"match_all": {}}], "must_not": must_not}}
+    if not must:
+        return {"bool": {"filter": [{"match_all": {}}], "must_not": must_not}}
+    should = [better for row in words_in_a_row(nodes) for better in _in_a_row(row)]
+    return {"bool": {"must": must, "must_not": must_not, "should": should}}
+
+
+def _in_a_row(words: tuple[str, ...]) -> list[Json]:
+    """What ranks higher among the texts that hold all of these words, and finds none by itself."""
+    if len(words) > MOST_IN_A_ROW:
+        return []
+    names = [{"term": {"words": {"value": name, "boost": NAME_BOOST}}} for name in names_of(words)]
+    row = " ".join(map(indexed_form, words))
+    return [*names, {"match_phrase": {"words": {"query": row, "slop": ROW_SLOP}}}]
 
 
 def _word(text: str) -> Json:
-    whole = {"term": {"words": {"value": indexed_form(text), "boost": WHOLE_WORD_BOOST}}}
-    parts = [{"term": {"parts": part}} for part in searchable_parts(text)]
-    return _any([whole, {"bool": {"must": parts}}]) if parts else whole
+    in_path = _word_in("path_words", "path_words", text, PATH_BOOST)
+    return {"bool": {"must": [_word_in("words", "parts", text, WHOLE_WORD_BOOST)], "should": [in_path]}}
+
+
+def _word_in(words: str, parts: str, text: str, boost: float) -> Json:
+    """A word as it stands in one field, or by all of its parts in another."""
+    whole = {"term": {words: {"value": indexed_form(text), "boost": boost}}}
+    each = [{"term": {parts: part}} for part in searchable_parts(text)]
+    return _any([whole, {"bool": {"must": each}}]) if each else whole
 
 
 def _prefix(text: str) -> Json:

@@ -5,7 +5,8 @@ Not here: the translation of a query (`query`), what a page shows of a text (`in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from indexer.answers import FacetCount, Partial, SearchPage
@@ -17,9 +18,10 @@ from indexer.stores.elastic.mapping import FACETS
 from indexer.stores.elastic.query import to_query
 from indexer.stores.elastic.questions import Generation
 from indexer.stores.local.fulltext import MAX_TOTAL
-from indexer.stores.local.search import MOST_HITS, MOST_READ, cursor_at, hit_of, offset_of
+from indexer.stores.local.search import MOST_HITS, MOST_READ, MOST_SECONDS, cursor_at, hit_of, offset_of
 
 _FACET_VALUES = 20
+_STEP = 50  # documents with their text in one answer, where texts have to be compared
 _MOST_REACHED = 10_000  # hits that Elasticsearch lets anybody page through
 
 
@@ -30,34 +32,54 @@ def search_page(generation: Generation, query: str, given: Mapping[FieldName, st
     tree, begin = parse(query), offset_of(cursor, generation.info, query)
     filters = {name: [value] for name, value in given.items() if value}
     literal = has_literals(tree)
-    size = min(MOST_READ if literal else limit, _MOST_REACHED - begin)
-    (answer,) = generation.search([_body(restrict(tree, filters), begin, max(size, 0))])
-    hits, read = [], 0
-    for found in answer["hits"]["hits"]:
+    bodies = _bodies(restrict(tree, filters), begin, _STEP if literal else limit, MOST_READ if literal else limit)
+    hits, read, until = [], 0, time.monotonic() + MOST_SECONDS
+    (first,) = generation.search([next(bodies)])
+    for found in _each(generation, first, bodies):
         read += 1
         source, content = found["_source"], found["_source"]["content"]
         if not literal or matches_literals(content, tree):
             hits.append(hit_of(source["row"], content, found["_score"], tree))
-        if len(hits) == limit:
+        if len(hits) == limit or time.monotonic() > until:
             break
-    total = answer["hits"]["total"]["value"]
+    total = first["hits"]["total"]["value"]
     more = begin + read < min(total, _MOST_REACHED)
+    reasons = ("timeout_ms",) * first["timed_out"] + ("literals",) * (more and len(hits) < limit)
     return SearchPage(
         query=query,
         total=min(total, MAX_TOTAL),
-        total_capped=total > MAX_TOTAL or (literal and total > 0),
+        total_capped=total > MAX_TOTAL or first["timed_out"] or (literal and total > 0),
         hits=tuple(hits),
-        facets=_facets(answer),
-        cursor=cursor_at(begin + read, generation.info, query) if more else None,
+        facets=_facets(first),
+        cursor=cursor_at(begin + read, generation.info, query) if more and read else None,
         hint=None,
         attribution=None,
-        partial=Partial(("literals",)) if more and len(hits) < limit else None,
+        partial=Partial(reasons) if reasons else None,
         index=generation.info,
     )
 
 
+def _each(generation: Generation, first: dict[str, Any], bodies: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The hits of the first answer, then of one search after another, while there are any."""
+    found = first["hits"]["hits"]
+    while found:
+        yield from found
+        body = next(bodies, None)
+        found = generation.search([body])[0]["hits"]["hits"] if body else []
+
+
+def _bodies(tree: Node, begin: int, step: int, most: int) -> Iterator[dict[str, Any]]:
+    """Searches for the hits from `begin` on, so many at a time; the first one counts, too. Only as far as Elasticsearch goes."""
+    body = _body(tree, begin, max(0, min(step, _MOST_REACHED - begin)))
+    yield body
+    later = {name: value for name, value in body.items() if name != "aggs"} | {"track_total_hits": False}
+    for at in range(begin + step, min(begin + most, _MOST_REACHED), step):
+        yield later | {"from": at, "size": min(step, _MOST_REACHED - at)}
+
+
 def _body(tree: Node, begin: int, size: int) -> dict[str, Any]:
     return {
+        "timeout": f"{MOST_SECONDS:.0f}s",  # each shard stops collecting then
         "from": begin,
         "size": size,
         "track_total_hits": MAX_TOTAL + 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ Place = TypeVar("Place", int, str)  # where a page begins: so many before it, or
 
 MOST_HITS = 100  # of one page
 MOST_READ = 500  # documents whose text is read for a page of literals
+MOST_SECONDS = 10.0  # that reading them takes
 REPOSITORY_COLUMNS = ["repository", "owner", "commit", "licenses", "license_expression", "license_type", "project_url", "files"]
 
 
@@ -36,16 +38,17 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
     tree = parse(query)
     begin = offset_of(cursor, snapshot.manifest.info, query)
     filters = {name: [value] for name, value in given.items() if value}
-    found = [text.search(tree, limit=begin + MOST_READ, filters=filters, facets=FACETS) for text in snapshot.texts]
+    most, until = MOST_READ if has_literals(tree) else limit, time.monotonic() + MOST_SECONDS
+    found = [text.search(tree, limit=begin + most, filters=filters, facets=FACETS) for text in snapshot.texts]
     ranked = sorted(
         ((score, s, doc) for s, page in enumerate(found) for doc, score in page.hits), key=lambda hit: (-hit[0], hit[1], hit[2])
-    )[begin : begin + MOST_READ]
+    )[begin : begin + most]
     hits, read = [], 0
     for hit in _hits(snapshot, ranked, tree):
         read += 1
         if hit is not None:
             hits.append(hit)
-        if len(hits) == limit:
+        if len(hits) == limit or time.monotonic() > until:
             break
     total = sum(page.total for page in found)
     more = begin + read < total
