@@ -109,4 +109,5 @@ def _row(file: SourceFile, decoded: Decoded) -> dict[str, Any]:
         "cluster_id": file.cluster_id,
         "first_seen": origin.first_seen,
         "source": origin.source,
+        "original_content_id": file.original_content_id,
     }

@@ -83,6 +83,7 @@ class SourceFile:
     is_test: bool | None = None
     cluster_id: str | None = None
     licence: Licence | None = None  # where the source knows it file by file
+    original_content_id: str | None = None  # where it was redacted already
 
 
 @dataclass(frozen=True, slots=True)
