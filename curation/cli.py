@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Name unreadable input on standard error, count it, and go on without it.")]
 
 Progress = Callable[[int, int, str], None]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @app.command(epilog="Example: wherefrom collect python-env dir:src -o raw")
@@ -251,7 +253,8 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
             display.update(task, description=stage + done)
 
         def warn(message: str) -> None:
-            console.print(f"wherefrom: skipped: {message}", markup=False)
+            shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", message)  # names of files may hold anything
+            console.print(f"wherefrom: skipped: {shown}", markup=False)
 
         yield show, warn
 
@@ -267,7 +270,7 @@ def print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> Non
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
     for step, dropped in counts.get("dropped", {}).items():
         line += f"; {dropped:,} dropped by {step.replace('_', ' ')}"
-    print(line + _skipped(manifest.get("skipped", {})))
+    print(line + _skipped(manifest.get("skipped", {})) + _listed("noted", manifest.get("noted", {})))
 
 
 def _fields(report: Any) -> dict[str, Any]:
@@ -281,8 +284,12 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def _skipped(reasons: dict[str, int]) -> str:
+    return _listed("skipped", reasons)
+
+
+def _listed(what: str, reasons: dict[str, int]) -> str:
     listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-    return f"; skipped: {listed}" if listed else ""
+    return f"; {what}: {listed}" if listed else ""
 
 
 def _mb(n_bytes: int) -> str:
