@@ -22,6 +22,7 @@ from indexer.corpus import FILES_SCHEMA, content_id
 
 BATCH_BYTES = 8_000_000  # of text
 BATCH_ROWS = 512
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEX_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -35,6 +36,7 @@ def batches(files: Iterable[SourceFile], reading: Reading) -> Iterator[pa.Record
             reading.skip("binary" if decoded is None else "empty")
             continue
         rows.append(_row(file, decoded))
+        _note(file, decoded, reading)
         n_bytes += len(file.content)
         if len(rows) >= BATCH_ROWS or n_bytes >= BATCH_BYTES:
             yield pa.RecordBatch.from_pylist(rows, schema=FILES_SCHEMA)
@@ -78,6 +80,13 @@ def _text_of(file: SourceFile) -> Decoded | None:
     return None if "\0" in file.content else Decoded(file.content, file.encoding or "UTF-8")
 
 
+def _note(file: SourceFile, decoded: Decoded, reading: Reading) -> None:
+    if decoded.encoding != "UTF-8":
+        reading.note(f"read_as_{decoded.encoding}")
+    if _CONTROL.search(file.path):
+        reading.note("control_characters_in_path")
+
+
 def _row(file: SourceFile, decoded: Decoded) -> dict[str, Any]:
     content = file.content if isinstance(file.content, bytes) else file.content.encode()
     origin, text, path = file.origin, decoded.text, file.path
@@ -109,4 +118,5 @@ def _row(file: SourceFile, decoded: Decoded) -> dict[str, Any]:
         "cluster_id": file.cluster_id,
         "first_seen": origin.first_seen,
         "source": origin.source,
+        "original_content_id": file.original_content_id,
     }

@@ -166,7 +166,8 @@ def _licences(main: EditionStatistics) -> str:
 def _columns() -> str:
     names = ", ".join(f"`{name}`" for name in FILES_SCHEMA.names)
     return (
-        f"## Columns\n\n{names}.\n\n`content_id` is the git blob SHA-1 of the file as it was collected; `content` is UTF-8, whatever"
+        f"## Columns\n\n{names}.\n\n`content_id` is the git blob SHA-1 of the file as it was collected, or of `content` where"
+        " text in it was replaced: then `original_content_id` is that of the file. `content` is UTF-8, whatever"
         " `encoding` it came in. `stars` and `forks` are what the source said, or counts of events seen, and null where unknown.\n"
         "`repositories.parquet` has each repository once, with the texts of its licences and notices.\n"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
-_SOURCE_HELP = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE parquet:GLOB stack:GLOB"
+_SOURCE_HELP = (
+    "dir:PATH git:PATH|URL repositories:[N:]LIST python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE"
+    " parquet:GLOB stack:GLOB"
+)
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=_SOURCE_HELP)]
 _SECONDS_BETWEEN_LINES = 30.0  # of progress, where a file or a pipe keeps them all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
@@ -36,6 +40,7 @@ Location = Annotated[str, typer.Argument(metavar="LOCATION", help="The index: a 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Name unreadable input on standard error, count it, and go on without it.")]
 
 Progress = Callable[[int, int, str], None]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @app.command(epilog="Example: wherefrom collect python-env dir:src -o raw")
@@ -263,7 +268,8 @@ def shown_progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
                 console.print(stage + done, markup=False)
 
         def warn(message: str) -> None:
-            console.print(f"wherefrom: skipped: {message}", markup=False)
+            shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", message)  # names of files may hold anything
+            console.print(f"wherefrom: skipped: {shown}", markup=False)
 
         yield show, warn
 
@@ -279,7 +285,7 @@ def print_manifest(folder: Path, manifest: dict[str, Any], as_json: bool) -> Non
     line = f"{folder}: {counts['documents']:,} files, {_mb(counts['text_bytes'])}, {counts['repositories']:,} repositories"
     for step, dropped in counts.get("dropped", {}).items():
         line += f"; {dropped:,} dropped by {step.replace('_', ' ')}"
-    print(line + _skipped(manifest.get("skipped", {})))
+    print(line + _skipped(manifest.get("skipped", {})) + _listed("noted", manifest.get("noted", {})))
 
 
 def _fields(report: Any) -> dict[str, Any]:
@@ -293,8 +299,12 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def _skipped(reasons: dict[str, int]) -> str:
+    return _listed("skipped", reasons)
+
+
+def _listed(what: str, reasons: dict[str, int]) -> str:
     listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-    return f"; skipped: {listed}" if listed else ""
+    return f"; {what}: {listed}" if listed else ""
 
 
 def _mb(n_bytes: int) -> str:

@@ -47,6 +47,7 @@ def collect(
                 "counts": {"documents": totals.documents, "text_bytes": totals.text_bytes, "repositories": repositories},
                 "removals": reading.removals.stated(),
                 "skipped": dict(sorted(reading.skipped.items())),
+                "noted": dict(sorted(reading.noted.items())),
             },
         )
 

@@ -8,6 +8,7 @@ Not here: the steps (`curation.steps`).
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -43,17 +44,24 @@ class Reports:
     licences: LicenceReport = field(default_factory=LicenceReport)
     malicious: MalwareReport = field(default_factory=MalwareReport)
     benchmarks: list[dict[str, Any]] = field(default_factory=list)  # which file holds which problem
+    redaction: Counter[str] = field(default_factory=Counter)  # files changed, and their bytes before and after
 
     def merge(self, other: Reports) -> None:
         """Takes the reports of another part in."""
         self.licences.merge(other.licences)
         self.malicious.merge(other.malicious)
         self.benchmarks.extend(other.benchmarks)
+        self.redaction.update(other.redaction)
 
     def to_json(self) -> dict[str, Any]:
         """For a lineage report."""
         held = sorted(self.benchmarks, key=lambda row: (row["repository"], row["path"], row["content_id"]))
-        return {"licenses": self.licences.to_json(), "malicious": self.malicious.to_json(), "decontamination": held}
+        return {
+            "licenses": self.licences.to_json(),
+            "malicious": self.malicious.to_json(),
+            "decontamination": held,
+            "redaction": dict(self.redaction),
+        }
 
 
 @lru_cache(1)

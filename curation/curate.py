@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.cards import CardSettings, write_card
 from curation.collect import Progress
 from curation.context import Context, Reports
 from curation.decontamination import Benchmarks
@@ -32,7 +33,7 @@ from curation.lineage import Account, Lineage
 from curation.map_stage import MEMORY_BYTES, SURVEY, MapTask, decide, survey
 from curation.near_duplicates.clusters import Earlier
 from curation.near_duplicates.tables import SIGNATURES
-from curation.near_duplicates.texts import KeptTexts
+from curation.near_duplicates.texts import Contents, KeptTexts, NumberedTexts, RedactedTexts
 from curation.origin import Reading
 from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
 from curation.removals import Removals
@@ -70,6 +71,7 @@ class Described:
     date: str
     previous: Release | None = None
     terms: str = DEFAULT_TERMS
+    card: CardSettings = field(default_factory=CardSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def _released(run: _Run, described: Described, folders: Sequence[Release], accou
         Input(
             run.shards,
             [run.place("decisions", shard) for shard in run.shards],
-            run.files,
+            _texts(run),
             _repositories(run.tables),
             _earlier(run.previous),
         ),
@@ -173,7 +175,9 @@ def _released(run: _Run, described: Described, folders: Sequence[Release], accou
         "deduplicated_files": [part.deduplicated_name for part in settled.layout.parts if part.deduplicated_name in hashes],
         "hashes": hashes,
     }
-    return put_manifest(run.work / RELEASE, values), lineage
+    manifest = put_manifest(run.work / RELEASE, values)
+    write_card(Release.open(run.work / RELEASE), run.work / RELEASE, described.card)  # its hash is in no manifest: it may be rewritten
+    return manifest, lineage
 
 
 def _decided(run: _Run) -> tuple[Lineage, Reports]:
@@ -198,6 +202,14 @@ def _context(run: _Run) -> Context:
         Removals.read(run.choices.removals) if run.choices.removals else Removals(),
         Benchmarks.read(run.choices.benchmarks) if run.choices.benchmarks else None,
     )
+
+
+def _texts(run: _Run) -> Contents:
+    """The texts of the input as they are released."""
+    texts = NumberedTexts(tuple(run.files))
+    if not run.choices.settings.redaction.function:
+        return texts
+    return RedactedTexts(tuple(run.place("decisions", shard) for shard in run.shards), texts)
 
 
 def _earlier(previous: Release | None) -> Earlier | None:

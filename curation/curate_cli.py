@@ -48,6 +48,9 @@ def curate(
         list[Path], typer.Option(metavar="FILE", help="A benchmark as JSON Lines, whose problems no file may hold; may be repeated.")
     ] = [],  # noqa: B006
     terms: Annotated[Path | None, typer.Option(metavar="FILE", help="The terms of use, Markdown; by default our own text.")] = None,
+    opt_out: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Whom people ask to be left out, for the card: a name, an address, a URL.")
+    ] = None,
     previous: Annotated[Path | None, typer.Option(metavar="RELEASE", help="The release that this one follows.")] = None,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="How many processes work; by default one a core.")] = None,
     engine: Annotated[
@@ -58,9 +61,11 @@ def curate(
     skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
-    """Make a release: each content once, sorted, by language, with a manifest and a lineage. A run that was stopped goes on where it was.
+    """Make a release: each content once, sorted, by language, with a manifest, a lineage and a card (README.md).
 
-    What the run cost goes to RELEASE.costs.json, beside the release."""
+    A run that was stopped goes on where it was. What it cost goes to RELEASE.costs.json, beside the release. `release card` writes
+    the card anew, with other words."""
+    from curation.cards import CardSettings
     from curation.curate import Choices, Described
     from curation.curate import curate as run
     from curation.origin import Reading
@@ -73,6 +78,7 @@ def curate(
         today(os.environ),
         Release.open(previous) if previous else None,
         _text(terms) if terms else DEFAULT_TERMS,
+        CardSettings(opt_out=opt_out) if opt_out else CardSettings(),
     )
     with shown_progress() as (progress, warn):
         made = run(

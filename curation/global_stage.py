@@ -32,7 +32,7 @@ from curation.near_duplicates.clusters import CLUSTERS_SCHEMA, Earlier, cluster
 from curation.near_duplicates.settings import NearDuplicateSettings
 from curation.near_duplicates.signing import Signatures
 from curation.near_duplicates.tables import SIGNATURES, keep_signatures, signed
-from curation.near_duplicates.texts import NumberedTexts
+from curation.near_duplicates.texts import Contents
 from curation.placing import Place, Places
 from curation.release_folder import write_repositories
 from curation.shards import Shard
@@ -48,11 +48,11 @@ _ROWS_SCHEMA = pa.schema([("row", pa.int64())])
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What the stage works on: the shards, their decisions, the files they are cut from, and rows of the tables of repositories."""
+    """What the stage works on: the shards, their decisions, the texts of their files, and rows of the tables of repositories."""
 
     shards: Sequence[Shard]
     decisions: Sequence[Path]
-    files: Sequence[Path]
+    texts: Contents
     described: Iterable[dict[str, Any]]
     earlier: Earlier | None
 
@@ -116,7 +116,7 @@ def _find_alike(given: Input, work: Path, near: NearDuplicateSettings) -> None:
     scratch = work / "clusters"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    found = cluster(rows, near, scratch, NumberedTexts(tuple(given.files)), given.earlier)
+    found = cluster(rows, near, scratch, given.texts, given.earlier)
     keep_signatures(rows, found.table, near, part_of(work / SIGNATURES))
     if part_of(work / SIGNATURES).is_file():  # nothing is kept where there is nothing
         part_of(work / SIGNATURES).replace(work / SIGNATURES)
@@ -150,8 +150,8 @@ def _report(decisions: pa.Table, removed: dict[str, FilterReport]) -> None:
     """Enters the files that were dropped in the report of the step that did."""
     for step in pc.unique(decisions.column("step").drop_null()).to_pylist():
         dropped = decisions.filter(pc.field("step") == step)
-        names = ["size" if name == "text_bytes" else name for name in dropped.column_names]
-        for batch in dropped.rename_columns(names).to_batches():
+        sized = dropped.drop_columns(["size"]).rename_columns({"text_bytes": "size"})
+        for batch in sized.to_batches():
             removed.setdefault(step, FilterReport()).add(batch, batch.column("drop").to_pylist())
 
 

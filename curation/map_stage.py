@@ -32,6 +32,7 @@ from indexer.disk import appear, disk_errors, part_of
 
 MEMORY_BYTES = 400_000_000 + max(step.memory_bytes for step in STEPS)
 SURVEY = "survey"
+RELEASED = "released"
 _COUNTED = b"counted"
 _KNOWN = ("content_id", "language", "repository", "path", "license_type", "stars", "forks", "first_seen")
 _SURVEYED = ("repository", "commit", "path", "content")
@@ -43,7 +44,7 @@ DECISIONS_SCHEMA = pa.schema(
         pa.field("drop", pa.string()),  # why
         pa.field("text_bytes", pa.int64()),
         *(FILES_SCHEMA.field(name) for name in dict.fromkeys((*_KNOWN, *FILLED))),
-        *(WORK_SCHEMA.field(name) for name in ("shingles", "hashvalues")),
+        *(WORK_SCHEMA.field(name) for name in ("shingles", "hashvalues", RELEASED)),
     ]
 )
 
@@ -87,15 +88,19 @@ def decide(task: MapTask) -> Counted:
     return _counted(task.target)
 
 
-def read_decisions(path: Path) -> pa.Table:
-    """The decisions of one shard about the files that no step dropped."""
-    return read_all_decisions(path).filter(pc.field("step").is_null())
+def read_decisions(path: Path, *, with_texts: bool = False) -> pa.Table:
+    """The decisions of one shard about the files that no step dropped; with the texts that were redacted where they are wanted."""
+    return _read(path, with_texts).filter(pc.field("step").is_null())
 
 
 def read_all_decisions(path: Path) -> pa.Table:
-    """All decisions of one shard."""
+    """All decisions of one shard, without texts."""
+    return _read(path, False)
+
+
+def _read(path: Path, with_texts: bool) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        return file.read(use_threads=False)
+        return file.read([name for name in DECISIONS_SCHEMA.names if with_texts or name != RELEASED], use_threads=False)
 
 
 def _legal(batch: pa.RecordBatch, account: Account) -> pa.RecordBatch:

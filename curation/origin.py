@@ -83,6 +83,7 @@ class SourceFile:
     is_test: bool | None = None
     cluster_id: str | None = None
     licence: Licence | None = None  # where the source knows it file by file
+    original_content_id: str | None = None  # where it was redacted already
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,15 @@ class Reading:
     clone: CloneLimits = CloneLimits()
     contents: Callable[[str], bytes | None] | None = None  # by blob id, for tables that name blobs only
     removals: Removals = NOBODY  # what was asked to be left out
+    noted: Counter[str] = field(default_factory=Counter)  # odd, and taken all the same
 
     def skip(self, reason: str) -> None:
         """Counts one file that is left out on purpose."""
         self.skipped[reason] += 1
+
+    def note(self, what: str) -> None:
+        """Counts one file that is taken although something about it is odd."""
+        self.noted[what] += 1
 
     def bad(self, error: WherefromError, reason: str = "unreadable") -> None:
         """Input that cannot be read: raised, or named, counted and skipped where the user asked for that."""

@@ -1,7 +1,8 @@
 """What differs between two releases? Files by repository, path and content; licences, languages and counts.
 
 A file is `added` or `removed` where only one release has it at its place (repository and path), `changed` where both have
-something else there, `relicensed` where only its licence differs. Both lists of files are kept on disk while they are compared.
+something else there, `redacted` where that is the same file with other text replaced, `relicensed` where only its licence differs.
+Both lists of files are kept on disk while they are compared.
 
 Not here: what a release holds by itself (`curation.release_statistics`).
 """
@@ -25,7 +26,7 @@ from curation.release_statistics import editions
 from curation.scratch import open_scratch
 from indexer.corpus import Release
 
-_COLUMNS = ("repository", "path", "content_id", "language", "license_expression", "size")
+_COLUMNS = ("repository", "path", "content_id", "language", "license_expression", "size", "original_content_id")
 _BATCH_ROWS = 16_384
 _AT = "a.repository = b.repository AND a.path = b.path"
 _SAME = f"{_AT} AND a.content_id = b.content_id"
@@ -45,8 +46,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDiff:
-    """Two releases by name and version, how many files are added, removed, changed, relicensed and the same, and what was and is:
-    files, bytes and repositories in all, files by language and by licence where that differs."""
+    """Two releases by name and version, how many files are added, removed, changed, redacted, relicensed and the same, and what was
+    and is: files, redacted files, bytes and repositories in all, files by language and by licence where that differs."""
 
     before: str
     after: str
@@ -62,12 +63,13 @@ def release_diff(before: Release, after: Release, each: Callable[[Change], None]
         database = open_scratch(Path(folder) / "files")
         try:
             totals = [_enter(database, table, release) for table, release in (("old", before), ("new", after))]
-            counts = Counter({"added": 0, "removed": 0, "changed": 0, "relicensed": 0})
+            counts = Counter({"added": 0, "removed": 0, "changed": 0, "redacted": 0, "relicensed": 0})
             for change in _changes(database):
                 counts[change.kind] += 1
                 if each:
                     each(change)
             counts["same"] = _number(database, f"SELECT count(*) FROM old a JOIN new b ON {_SAME} WHERE a.license IS b.license")
+            redacted = [_number(database, f"SELECT count(*) FROM {table} WHERE original IS NOT content_id") for table in ("old", "new")]
             repositories = [_number(database, f"SELECT count(DISTINCT repository) FROM {table}") for table in ("old", "new")]
             return ReleaseDiff(
                 _title(before),
@@ -75,6 +77,7 @@ def release_diff(before: Release, after: Release, each: Callable[[Change], None]
                 dict(counts),
                 {
                     "files": (totals[0].total(), totals[1].total()),
+                    "redacted": (redacted[0], redacted[1]),
                     "bytes": (_bytes(database, "old"), _bytes(database, "new")),
                     "repositories": (repositories[0], repositories[1]),
                 },
@@ -103,15 +106,17 @@ def as_line(change: Change) -> str:
 def _enter(database: sqlite3.Connection, table: str, release: Release) -> Counter[str]:
     """Fills one table; returns files by language. A file that stands twice at one place counts once."""
     database.execute(
-        f"CREATE TABLE {table} (repository TEXT, path TEXT, content_id TEXT, license TEXT, language TEXT, size INTEGER,"
+        f"CREATE TABLE {table} (repository TEXT, path TEXT, content_id TEXT, license TEXT, language TEXT, size INTEGER, original TEXT,"
         " PRIMARY KEY (repository, path, content_id)) WITHOUT ROWID"
     )
-    into = f"INSERT OR IGNORE INTO {table} (repository, path, content_id, language, license, size) VALUES (?, ?, ?, ?, ?, ?)"
+    columns = "repository, path, content_id, language, license, size, original"
+    into = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, ?3))"
     for name in (name for names in next(iter(editions(release).values())).values() for name in names):
         with pq.ParquetFile(release.path / name) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(_COLUMNS), use_threads=False):
-                columns = (batch.column(column).to_pylist() for column in _COLUMNS)
-                database.executemany(into, zip(*columns, strict=True))
+            have = [column for column in _COLUMNS if column in file.schema_arrow.names]  # releases of old have not all
+            for batch in file.iter_batches(_BATCH_ROWS, columns=have, use_threads=False):
+                values = (batch.column(column).to_pylist() if column in have else [None] * batch.num_rows for column in _COLUMNS)
+                database.executemany(into, zip(*values, strict=True))
     return Counter({language or "unknown": n for language, n in database.execute(f"SELECT language, count(*) FROM {table} GROUP BY 1")})
 
 
@@ -128,8 +133,8 @@ def _changes(database: sqlite3.Connection) -> Iterator[Change]:
             WHERE NOT EXISTS (SELECT 1 FROM only_new b WHERE {_PAIR})
         UNION ALL SELECT repository, path, 'added', NULL, NULL, content_id, license FROM only_new a
             WHERE NOT EXISTS (SELECT 1 FROM only_old b WHERE {_PAIR})
-        UNION ALL SELECT a.repository, a.path, 'changed', a.content_id, a.license, b.content_id, b.license FROM only_old a
-            JOIN only_new b ON {_PAIR}
+        UNION ALL SELECT a.repository, a.path, iif(a.original = b.original, 'redacted', 'changed'), a.content_id, a.license,
+            b.content_id, b.license FROM only_old a JOIN only_new b ON {_PAIR}
         UNION ALL SELECT a.repository, a.path, 'relicensed', a.content_id, a.license, b.content_id, b.license FROM old a
             JOIN new b ON {_SAME} WHERE a.license IS NOT b.license
         ORDER BY 1, 2, 4, 6"""

@@ -119,7 +119,8 @@ def _without_names(batch: pa.RecordBatch, removals: Removals) -> pa.RecordBatch:
 
 def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
     names = set(batch.schema.names)
-    wanted = [name for name in ("repository", "repo", "owner", "content_id", "issue_number", "author") if name in names]
+    known = ("repository", "repo", "owner", "content_id", "original_content_id", "issue_number", "author")
+    wanted = [name for name in known if name in names]
     is_commits, is_issues = {"repo", "old_contents"} <= names, {"repo", "events"} <= names
     if (is_commits or is_issues) and removals.authors and removals.places is None:
         raise InputError("authors are to be removed and the dataset numbers them; read the steward's folder of the dataset too")
@@ -127,6 +128,7 @@ def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
         wanted += ["events"] if is_issues else ["message"] if is_commits else []
     for number, row in enumerate(batch.select(wanted).to_pylist()):
         reason = removals.reason(row.get("repository") or row.get("repo"), row.get("owner"), row.get("content_id"))
+        reason = reason or removals.reason(None, None, row.get("original_content_id"))
         if reason is None and is_commits and removals.content_ids and _holds_removed(batch, number, removals):
             reason = "removed_content_id"
         if reason is None and removals.places and not removals.places.isdisjoint(_places(row, is_issues, is_commits)):

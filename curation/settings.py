@@ -25,6 +25,7 @@ from curation.filter_settings import FilterSettings
 from curation.licences import POLICIES, Policy
 from curation.malicious import MalwareSettings
 from curation.near_duplicates.settings import NearDuplicateSettings
+from curation.redaction import RedactionSettings
 from indexer.errors import InputError
 
 
@@ -60,6 +61,7 @@ class Settings:
     malicious: MalwareSettings = field(default_factory=MalwareSettings)
     filters: FilterSettings = field(default_factory=FilterSettings)
     decontamination: DecontaminationSettings = field(default_factory=DecontaminationSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
     near_duplicates: NearDuplicateSettings = field(default_factory=NearDuplicateSettings)
     write: WriteSettings = field(default_factory=WriteSettings)
 
@@ -76,7 +78,7 @@ class Settings:
 
 
 def _as_json(table: Any) -> dict[str, Any]:
-    if isinstance(table, FilterSettings):
+    if isinstance(table, FilterSettings | RedactionSettings):
         return table.as_mapping()
     if isinstance(table, MalwareSettings):
         return {"address": table.address, "content_ids": sorted(table.content_ids)}

@@ -22,10 +22,17 @@ from curation.licences import admits, with_licences
 from curation.malicious import signatures as malware_signatures
 from curation.malicious import verdicts
 from curation.near_duplicates.signing import signatures
+from curation.redaction import redacted
 from curation.settings import LicenseSettings
 from indexer.corpus import FILES_SCHEMA
 
-WORK_SCHEMA = pa.schema([*FILES_SCHEMA, ("row", pa.int64()), ("drop", pa.string()), ("shingles", pa.int32()), ("hashvalues", pa.binary())])
+WORK_SCHEMA = pa.schema(
+    [
+        *FILES_SCHEMA,
+        *(("row", pa.int64()), ("drop", pa.string()), ("shingles", pa.int32()), ("hashvalues", pa.binary())),
+        ("released", pa.large_string()),  # the text where it was redacted, for the stages that read the input again
+    ]
+)
 _NEEDED = ("content_id", "content", "repository", "path")
 
 
@@ -51,8 +58,9 @@ def complete(batch: pa.RecordBatch, _context: Context, _reports: Reports) -> pa.
 
 def removals(batch: pa.RecordBatch, context: Context, _reports: Reports) -> pa.RecordBatch:
     """Drops what was asked to be left out."""
-    columns = (batch.column(name).to_pylist() for name in ("repository", "owner", "content_id"))
-    return with_reasons(batch, [context.removals.reason(*row) for row in zip(*columns, strict=True)])
+    columns = (batch.column(name).to_pylist() for name in ("repository", "owner", "content_id", "original_content_id"))
+    asked = context.removals
+    return with_reasons(batch, [asked.reason(*row) or asked.reason(None, None, before) for *row, before in zip(*columns, strict=True)])
 
 
 def licenses(batch: pa.RecordBatch, context: Context, reports: Reports) -> pa.RecordBatch:
@@ -89,6 +97,17 @@ def decontamination(batch: pa.RecordBatch, context: Context, reports: Reports) -
     return with_reasons(batch, [match.benchmark if match else None for match in found])
 
 
+def redaction(batch: pa.RecordBatch, context: Context, reports: Reports) -> pa.RecordBatch:
+    """Replaces what a redactor replaces; drops what it withholds, and what was asked to be left out by the id of its released text."""
+    if not context.settings.redaction.function:
+        return batch
+    found = redacted(batch, context.settings.redaction.function)
+    reports.redaction.update(files=found.n_changed, bytes_before=found.bytes_before, bytes_after=found.bytes_after)
+    ids = found.batch.column("content_id").to_pylist()
+    reasons = [reason or context.removals.reason(None, None, one) for reason, one in zip(found.reasons, ids, strict=True)]
+    return with_reasons(_with(found.batch, "released", found.released), reasons)
+
+
 def sign(batch: pa.RecordBatch, context: Context, _reports: Reports) -> pa.RecordBatch:
     """Fills what near-duplicates are found by."""
     made = signatures(batch, context.settings.near_duplicates)
@@ -104,6 +123,7 @@ STEPS = (
     Step("malicious", malicious, memory_bytes=50_000_000),
     Step("filters", filters, memory_bytes=100_000_000),
     Step("decontamination", decontamination, memory_bytes=400_000_000),
+    Step("redaction", redaction, 100_000_000, ("content_id", "size", "original_content_id")),
     Step("sign", sign, memory_bytes=400_000_000),
 )
 FILLED = tuple(name for name in FILES_SCHEMA.names if any(name in step.fills for step in STEPS))

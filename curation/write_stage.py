@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from curation.global_stage import read_verdicts
 from curation.layout import Layout, Part, folder_of, read_layout
 from curation.lineage import Account, account_of
-from curation.map_stage import read_decisions
+from curation.map_stage import RELEASED, read_decisions
 from curation.placing import Place
 from curation.release_folder import sha256, text_bytes, writer_options
 from curation.shards import Shard, read_shard
@@ -140,8 +140,8 @@ def _staying(task: RunTask) -> Iterator[pa.RecordBatch]:
     verdicts = pa.Table.from_batches([read_verdicts(task.verdicts, task.shard.number)])
     if not verdicts.num_rows:
         return
-    decided = read_decisions(task.decisions)
-    known = decided.select(FILLED).take(pc.index_in(verdicts.column("row"), decided.column("row")))
+    decided = read_decisions(task.decisions, with_texts=True)
+    known = decided.select([*FILLED, RELEASED]).take(pc.index_in(verdicts.column("row"), decided.column("row")))
     for name in verdicts.column_names:
         known = known.append_column(name, verdicts.column(name))
     known = known.combine_chunks()
@@ -156,6 +156,7 @@ def _staying(task: RunTask) -> Iterator[pa.RecordBatch]:
 
 def _filled(batch: pa.RecordBatch, known: pa.Table) -> pa.RecordBatch:
     columns = {name: known.column(name).combine_chunks() for name in known.column_names}
+    columns["content"] = pc.coalesce(columns[RELEASED], batch.column("content"))
     arrays = [columns[name] if name in columns else batch.column(name) for name in _RUN_SCHEMA.names]
     return pa.RecordBatch.from_arrays(arrays, schema=_RUN_SCHEMA)
 

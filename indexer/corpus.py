@@ -51,6 +51,7 @@ FILES_SCHEMA = pa.schema(
         ("cluster_id", pa.string()),
         ("first_seen", pa.timestamp("s", tz="UTC")),
         ("source", pa.string()),
+        ("original_content_id", pa.string()),  # where the text was redacted: the id before; releases of old have no such column
     ]
 )
 

@@ -41,6 +41,28 @@ class NumberedTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactedTexts:
+    """Contents as they are released: those of the tables of decisions (`row`, `released`) that are not null, else those of the input."""
+
+    decisions: tuple[Path, ...]
+    others: NumberedTexts
+
+    def __call__(self, wanted: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], pa.Array]]:
+        """First the texts that were redacted, then the others."""
+        redacted = [np.zeros(0, np.int64)]
+        for path in self.decisions:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=_READ_ROWS, columns=["row", "released"], use_threads=False):
+                    found = batch.filter(pc.is_valid(batch.column("released")))
+                    rows = found.column("row").to_numpy()
+                    is_wanted = np.isin(rows, wanted)
+                    if is_wanted.any():
+                        redacted.append(rows[is_wanted])
+                        yield rows[is_wanted], found.column("released").filter(pa.array(is_wanted))
+        yield from self.others(np.setdiff1d(wanted, np.concatenate(redacted)))
+
+
+@dataclass(frozen=True, slots=True)
 class KeptTexts:
     """Contents by position in the signatures kept beside a release, looked up by content id in its `files`; all of them are read."""
 

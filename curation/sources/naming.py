@@ -12,6 +12,7 @@ from curation.origin import Reading, Source, SourceFile
 from curation.sources.debian import debian
 from curation.sources.folder import folder
 from curation.sources.git import git
+from curation.sources.listed import listed
 from curation.sources.package_archive import package_archive
 from curation.sources.parquet import parquet
 from curation.sources.plain_archive import plain_archive
@@ -19,11 +20,15 @@ from curation.sources.python_environment import python_environment
 from curation.sources.stack import stack
 from indexer.errors import InputError
 
-KINDS = "dir:PATH git:PATH|URL python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE parquet:GLOB stack:GLOB"
+KINDS = (
+    "dir:PATH git:PATH|URL repositories:[N:]LIST python-env[:PATH] sdist:FILE wheel:FILE npm:FILE debian:PACKAGE archive:FILE"
+    " parquet:GLOB stack:GLOB"
+)
 
 _MAKERS: dict[str, Callable[[str], Source]] = {
     "dir": folder,
     "git": git,
+    "repositories": listed,
     "sdist": partial(package_archive, "sdist"),
     "wheel": partial(package_archive, "wheel"),
     "npm": partial(package_archive, "npm"),

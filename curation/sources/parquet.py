@@ -31,7 +31,18 @@ from indexer.corpus import FILES_SCHEMA, REQUIRED_COLUMNS
 from indexer.errors import InputError
 
 _LICENSE_TYPES = frozenset({"permissive", "weak_copyleft", "copyleft", "other", "none"})
-_STATED = ("content_id", "size", "encoding", "language", "url", "is_vendored", "is_generated", "is_test", "cluster_id")
+_STATED = (
+    "content_id",
+    "size",
+    "encoding",
+    "language",
+    "url",
+    "is_vendored",
+    "is_generated",
+    "is_test",
+    "cluster_id",
+    "original_content_id",
+)
 _BELIEVED_EVIDENCE = "repository"
 
 

@@ -197,8 +197,8 @@ def test_a_diff_tells_each_change_once(make: Make) -> None:
         Change("relicensed", "o/a", "r.py", (relicensed["content_id"], "MIT"), (relicensed["content_id"], "0BSD")),
         Change("added", "o/b", "come.py", None, (come["content_id"], "MIT")),
     ]
-    assert diff.files == {"added": 1, "removed": 1, "changed": 1, "relicensed": 1, "same": 1}
-    assert diff.totals == {"files": (4, 4), "bytes": (12, 12), "repositories": (1, 2)}
+    assert diff.files == {"added": 1, "removed": 1, "changed": 1, "redacted": 0, "relicensed": 1, "same": 1}
+    assert diff.totals == {"files": (4, 4), "redacted": (0, 0), "bytes": (12, 12), "repositories": (1, 2)}
     assert (diff.languages, diff.licenses) == ({"Python": (4, 3), "C": (0, 1)}, {"MIT": (4, 3), "0BSD": (0, 1)})
     assert told(diff).startswith("demo 1.0 -> demo 1.1\n  1 files added\n")
 
@@ -206,13 +206,13 @@ def test_a_diff_tells_each_change_once(make: Make) -> None:
 def test_versions_of_one_package_are_paired_not_multiplied(make: Make) -> None:
     before = make("1.0", [row("a.py", f"{i}") for i in range(3)])
     after = make("1.1", [row("a.py", f"{i}") for i in range(2, 7)])
-    assert release_diff(before, after).files == {"added": 2, "removed": 0, "changed": 2, "relicensed": 0, "same": 1}
+    assert release_diff(before, after).files == {"added": 2, "removed": 0, "changed": 2, "redacted": 0, "relicensed": 0, "same": 1}
 
 
 def test_a_release_does_not_differ_from_itself(make: Make) -> None:
     release = make("1.0", ROWS)
     diff = release_diff(release, release)
-    assert diff.files == {"added": 0, "removed": 0, "changed": 0, "relicensed": 0, "same": len(ROWS)}
+    assert diff.files == {"added": 0, "removed": 0, "changed": 0, "redacted": 0, "relicensed": 0, "same": len(ROWS)}
     assert (diff.languages, diff.licenses) == ({}, {})
 
 

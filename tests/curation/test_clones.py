@@ -4,14 +4,19 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from curation.datasets import collect_dataset
+from curation.events.repository_list import LIST_SCHEMA
 from curation.origin import CloneLimits, Reading
+from curation.release_folder import put_manifest
+from curation.removals import Removals
 from curation.sources.git import clone_to_read, readable_blobs
 from indexer.errors import InputError, TimedOut
 
@@ -162,3 +167,48 @@ def test_commits_of_a_clone_are_read_with_only_the_contents_they_need(project: P
         "<commit_after>int main(void) { return 1; }\n"
     )
     assert (row["repo"], row["commit"], row["license_expression"]) == ("demo", git(project, "rev-parse", "trunk"), "MIT")
+
+
+def listed(folder: Path, *rows: dict[str, Any]) -> Path:
+    """A list of repositories as `collect --dataset repositories` leaves it."""
+    (folder / "repositories").mkdir(parents=True)
+    table = pa.Table.from_pylist([dict.fromkeys(LIST_SCHEMA.names) | row for row in rows], LIST_SCHEMA)
+    pq.write_table(table, folder / "repositories" / "part-00000.parquet")
+    put_manifest(folder, {"kind": "repositories", "files": ["repositories/part-00000.parquet"]})
+    return folder
+
+
+def test_a_list_of_repositories_is_cloned_with_its_stars_the_most_first(
+    project: Path, daemon: str, read: Callable[..., Rows], tmp_path: Path
+) -> None:
+    seen = datetime(2020, 5, 1, tzinfo=UTC)
+    demo = {"repository": "octo/demo", "owner": "octo", "url": f"{daemon}/demo", "stars": 3, "forks": 1, "first_seen": seen}
+    gone = {"repository": "octo/gone", "owner": "octo", "url": f"{daemon}/gone", "stars": 9}
+    left_out = {"repository": "ada/x", "owner": "ada", "url": f"{daemon}/demo", "stars": 1}
+    no_url = {"repository": "eve/x", "owner": "eve", "url": "../x", "stars": 0, "fork_of": "octo/demo"}
+    folder = listed(tmp_path / "list", left_out, demo, gone, no_url)
+    warned: list[str] = []
+    reading = Reading(skip_bad=True, warn=warned.append, removals=Removals(owners=frozenset({"ada"})))
+    rows = read(f"repositories:{folder}", reading)
+    assert {(row["repository"], row["owner"], row["stars"], row["forks"], row["first_seen"]) for row in rows} == {
+        ("octo/demo", "octo", 3, 1, seen)
+    }
+    assert {row["commit"] for row in rows} == {git(project, "rev-parse", "trunk")}
+    assert reading.skipped == {"vanished_repository": 1, "removed_owner": 1, "no_url": 1, "binary": 1}
+    assert [words in line for words, line in zip(("/gone", "'../x' is no URL"), warned, strict=True)] == [True, True]
+    first = Reading(skip_bad=True)
+    assert (read(f"repositories:1:{folder}", first), first.skipped) == ([], {"vanished_repository": 1})
+
+
+def test_a_list_may_be_a_text_file(project: Path, daemon: str, read: Callable[..., Rows], tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"# ours\n\n{daemon}/demo\n{daemon}/gone\n")
+    assert {row["repository"] for row in read(f"repositories:1:{tmp_path}/list.txt")} == {"demo"}
+    with pytest.raises(InputError, match="/gone"):
+        read(f"repositories:{tmp_path}/list.txt")
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe")
+    for name, message in (("list.txt", "cannot be read as UTF-8"), ("none", "no such list")):
+        with pytest.raises(InputError, match=message):
+            read(f"repositories:{tmp_path}/{name}")
+    put_manifest(tmp_path, {"kind": "raw", "files": []})
+    with pytest.raises(InputError, match="a dataset of raw, wanted repositories"):
+        read(f"repositories:{tmp_path}")

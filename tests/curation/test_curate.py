@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curation.cards import CardSettings, write_card
 from curation.collect import collect
 from curation.curate import Choices, Described, curate
 from curation.decontamination import DecontaminationSettings
@@ -112,6 +113,7 @@ def test_the_manifest_says_what_was_made_of_what(tmp_path: Path) -> None:
             "malicious": {"address": None, "content_ids": []},
             "filters": FilterSettings().as_mapping(),
             "decontamination": asdict(DecontaminationSettings()),
+            "redaction": {"function": ""},
             "near_duplicates": asdict(NearDuplicateSettings()),
             "removals": {},
             "benchmarks": {},
@@ -190,7 +192,8 @@ def test_equal_input_gives_equal_bytes_however_many_work(tmp_path: Path) -> None
     one = contents(tmp_path / "one")
     assert one == contents(tmp_path / "again") == contents(tmp_path / "two")
     assert not (tmp_path / "one.part").exists()
-    assert {name for name in one if not name.startswith("data")} == {
+    assert {name for name in one if not name.startswith(("data", "card/", "preview/"))} == {
+        "README.md",
         "manifest.json",
         "lineage.json",
         "repositories.parquet",
@@ -232,7 +235,7 @@ def test_the_lineage_says_what_each_step_took_gave_and_dropped(tmp_path: Path) -
         "survey": {"rows_in": 11, "bytes_in": 66, "rows_out": 0, "bytes_out": 0, "dropped": {}},
         **{name: {**whole, "dropped": {}} for name in ("read", "complete", "removals")},
         "licenses": {"rows_in": 11, "bytes_in": 66, "rows_out": 10, "bytes_out": 60, "dropped": {"copyleft": 1}},
-        **{name: {**admitted, "dropped": {}} for name in ("malicious", "filters", "decontamination", "sign")},
+        **{name: {**admitted, "dropped": {}} for name in ("malicious", "filters", "decontamination", "redaction", "sign")},
         "exact_duplicates": {"rows_in": 10, "bytes_in": 60, "rows_out": 7, "bytes_out": 42, "dropped": {"same content": 3}},
         **{name: {**kept, "dropped": {}} for name in ("near_duplicates", "sort", "write")},
     }
@@ -395,7 +398,8 @@ def test_rows_that_lack_what_they_need_are_counted_by_what_they_lack(tmp_path: P
     [
         (
             "[filter]\nx = 1\n",
-            "filter: no table of this name; known: shards, licenses, malicious, filters, decontamination, near_duplicates, write",
+            "filter: no table of this name; known: shards, licenses, malicious, filters, decontamination, redaction, near_duplicates,"
+            " write",
         ),
         ("[write]\nparts_mb = 1\n", "write.parts_mb: no key of this name; known: write.part_mb, write.group_mb"),
         ("[write]\npart_mb = 'much'\n", "write.part_mb: 'much'; wanted a value like 128.0"),
@@ -436,3 +440,17 @@ def test_what_a_settings_file_leaves_out_keeps_its_default(tmp_path: Path) -> No
 )
 def test_a_language_becomes_a_folder_that_every_file_system_takes(language: str | None, folder: str) -> None:
     assert folder_of(language) == folder
+
+
+def test_a_release_comes_with_its_card_which_may_be_written_anew(tmp_path: Path) -> None:
+    source = raw(tmp_path / "raw", [SAME | {"repository": "o/a", "path": "a.py"}])
+    described = Described("demo", "1.0", "2026-01-03", card=CardSettings(opt_out="us@example.org"))
+    made = curate([source], tmp_path / "release", described, Choices(settings_of({})), jobs=1)
+    text = (tmp_path / "release" / "README.md").read_text()
+    assert text.startswith('---\npretty_name: "demo 1.0"\n')
+    assert "Ask us@example.org." in text
+    assert (tmp_path / "release" / "preview" / "index.html").is_file()
+    assert "README.md" not in made.manifest["hashes"]
+    write_card(Release.open(tmp_path / "release"), tmp_path / "release", CardSettings(opt_out="them@example.org"))
+    assert (tmp_path / "release" / "README.md").read_text() == text.replace("us@example.org", "them@example.org")
+    check_hashes(Release.open(tmp_path / "release"))

@@ -67,6 +67,7 @@ def test_what_the_columns_state_is_kept(tmp_path: Path, read: Callable[..., Rows
         "cluster_id": "c",
         "first_seen": datetime(2020, 1, 2, tzinfo=UTC),
         "source": "elsewhere",
+        "original_content_id": "fedcba9876543210fedcba9876543210fedcba98",
     }
     pq.write_table(pa.Table.from_pylist([stated], schema=FILES_SCHEMA), tmp_path / "a.parquet")
     assert read(f"parquet:{tmp_path / 'a.parquet'}") == [stated]
