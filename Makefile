@@ -29,7 +29,7 @@ test-elasticsearch9: $(VENV)/installed-test elasticsearch-zip ## the tests of th
 	  $$(grep -rlw --include='test_*.py' elasticsearch: tests) $(ARGS)
 
 test-cluster-faults: $(VENV)/installed-test elasticsearch-zip ## users and certificates of a cluster; nodes killed while it is loaded and asked; 8 GB, ten minutes
-	@$(BIN)/python -m pytest --durations=5 --durations-min=1 tests/cluster_faults/access.py $(ARGS)
+	@$(BIN)/python -m pytest --durations=5 --durations-min=1 tests/cluster_faults/access.py tests/cluster_faults/deaths.py $(ARGS)
 
 lint: $(VENV)/installed-test ## ruff, its formatter, mypy
 	@failed=; \

@@ -18,6 +18,8 @@ from fastapi import FastAPI
 
 from indexer.bloom.portable import PortableFilter
 from indexer.corpus import REPOSITORIES_SCHEMA, conform
+from indexer.stores.elastic.cluster import connect
+from indexer.stores.elastic.settings import place_of
 from search_api.app import create_app
 from search_api.settings import Settings
 
@@ -227,3 +229,18 @@ def test_a_new_generation_is_followed_without_a_restart(
     assert after["generation"] == before["generation"] + 1 and after["version"] == "2.0"
     assert not over_cluster.post("/v1/membership", json={"text": function_text}).json()["member"]
     assert "pypi/click" not in over_cluster.get("/v1/repositories").text
+
+
+def test_an_index_deleted_under_the_server_is_503_until_it_is_built_anew(
+    elasticsearch: str, over_cluster: httpx.Client, rows: list[dict[str, object]], function_text: str
+) -> None:
+    client = connect(place_of(f"es+{elasticsearch}/served"))
+    for index in client.indices.get(index="served-*"):
+        client.indices.delete(index=index)
+    for path in ("/v1/membership", "/v1/attribution"):
+        gone = over_cluster.post(path, json={"text": function_text})
+        assert (gone.status_code, gone.json()["type"]) == (503, "/problems/index-unavailable") and "Retry-After" in gone.headers
+    assert over_cluster.get(f"/v1/documents/{'0' * 24}").status_code == 503 and over_cluster.get("/readyz").status_code == 503
+    _build(f"es+{elasticsearch}/served", rows, "3.0")
+    assert over_cluster.get("/readyz").status_code == 200
+    assert over_cluster.post("/v1/membership", json={"text": function_text}).json()["member"]
