@@ -99,6 +99,7 @@ def found(index: FullText, query: str) -> list[int]:
         ('path:"a b/*"', {40}),
         ("path:x*foo.h", {50}),
         ("path:[", set()),
+        ("path:*<[(^>*", set()),
         ("lang:*", {10, 20, 40, 50}),
     ],
 )

@@ -130,8 +130,5 @@ def _any(queries: list[Query]) -> Query:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([^\w])", r"\\\1", text, flags=re.ASCII) if text.isascii() else "".join(map(_escape_character, text))
-
-
-def _escape_character(char: str) -> str:
-    return char if ord(char) >= 128 or char.isalnum() or char == "_" else "\\" + char
+    """The text for a regular expression of tantivy's; other characters may get a meaning by a backslash, as < and > do."""
+    return re.sub(r"[\\.+*?()|\[\]{}^$#&~-]", r"\\\g<0>", text)
