@@ -68,7 +68,7 @@ def raw(folder: Path, **texts: str) -> Path:
 
 
 def released(source: Path, target: Path, function: str, removals: Path | None = None, **options: Any) -> list[dict[str, Any]]:
-    choices = Choices(settings_of({"redaction": {"function": function}}), removals)
+    choices = Choices(settings_of({"redaction": {"function": function}, "licenses": {"unlicensed": True}}), removals)
     curate([source], target, Described("demo", target.name, "2026-01-03"), choices, **{"jobs": 1} | options)
     return [row for batch in Release.open(target).batches() for row in batch.to_pylist()]
 
@@ -175,7 +175,9 @@ def test_a_name_that_leads_nowhere_is_refused(name: str) -> None:
 def test_the_settings_file_names_it_for_processes_too(function: str, tmp_path: Path, wherefrom: Callable[..., Any]) -> None:
     texts = {f"r{n}": ADA.replace("value", f"v{n}") for n in range(8)}
     raw(tmp_path / "raw", **texts)
-    (tmp_path / "s.toml").write_text(f'[redaction]\nfunction = "{function}:addresses"\n[shards]\nmb = 0.003\n')
+    (tmp_path / "s.toml").write_text(
+        f'[redaction]\nfunction = "{function}:addresses"\n[licenses]\nunlicensed = true\n[shards]\nmb = 0.003\n'
+    )
     made = wherefrom(
         *("curate", "raw", "-o", "release", "--version", "1", "--settings", "s.toml", "--jobs", "2", "--name", "demo"),
         PYTHONPATH=f"{Path(__file__).parents[2]}:{tmp_path}/ours",
