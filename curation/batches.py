@@ -17,7 +17,7 @@ from curation.languages import language_of
 from curation.licence_texts import tagged_licence
 from curation.origin import Reading, SourceFile, licence
 from curation.path_rules import is_generated, is_test, is_vendored
-from curation.removals import without_removed
+from curation.removed_rows import without_removed
 from indexer.corpus import FILES_SCHEMA, content_id
 
 BATCH_BYTES = 8_000_000  # of text

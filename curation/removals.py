@@ -1,4 +1,4 @@
-"""What was asked to be left out, and which rows of a dataset fall under it?
+"""What was asked to be left out?
 
 A removals file is JSON Lines, one request a line: exactly one of `repository`, `owner`, `content_id`, `author`, and if wanted
 `reason` and `requested` (a date), which are for people.
@@ -12,24 +12,20 @@ Case does not matter, as on GitHub. While a dataset is collected, authors are kn
 them, so there they are found through the steward's key (`Removals.with_key`). A thread goes whole where a removed author speaks, or
 is called by @login or address, since others answer and quote them; so does a commit whose trailers name one. Files know no authors.
 
-Not here: who may read the key (`curation.steward`), removing from an index (`indexer.stores.local.removal`).
+Not here: which rows of a dataset fall under it (`curation.removed_rows`), who may read the key (`curation.steward`), removing from an
+index (`indexer.stores.local.removal`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from curation.steward import names_of, places_of_any
-from indexer.corpus import content_id as id_of
 from indexer.errors import InputError
 
 KINDS = ("repository", "owner", "content_id", "author")
@@ -37,7 +33,7 @@ _FIELDS = frozenset({*KINDS, "reason", "requested"})
 _FORMS = {"repository": r"[^\s:]+", "owner": r"[^\s:/]+", "content_id": r"[0-9a-f]{40}", "author": r"\S.*"}
 _WANTED = {"repository": "a name such as owner/name", "owner": "a name", "content_id": "40 hex digits", "author": "a name or address"}
 _CALLED = re.compile(r"(?<![\w.])@([A-Za-z0-9][\w-]*(?:\[bot\])?)|([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
-_Place = tuple[str, str, str]  # dataset, place, number
+Place = tuple[str, str, str]  # dataset, place, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Removals:
     owners: frozenset[str] = frozenset()
     content_ids: frozenset[str] = frozenset()
     authors: frozenset[str] = frozenset()
-    places: frozenset[_Place] | None = None
+    places: frozenset[Place] | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> Removals:
@@ -63,6 +59,8 @@ class Removals:
         """These removals, with what a steward's key says of the authors, beside other keys read before; the look is logged."""
         if not self.authors:
             return self
+        from curation.steward import places_of_any  # noqa: PLC0415 - pyarrow, which an audit does without
+
         found = frozenset((alias.dataset, alias.place, alias.number) for alias in places_of_any(steward, self.authors, why))
         return replace(self, places=(self.places or frozenset()) | found)
 
@@ -97,65 +95,10 @@ class Removals:
 NOBODY = Removals()
 
 
-def without_removed(batch: pa.RecordBatch, removals: Removals) -> tuple[pa.RecordBatch, dict[str, int]]:
-    """The rows of any dataset (files, repositories, issues, commits, notebooks) that may stay, and how many go for which reason.
-
-    Raises InputError where authors are to be removed from issues or commits and no key was read: they would be missed.
-    """
-    reasons = list(_reasons(batch, removals))
-    counts = Counter(reason for reason in reasons if reason is not None)
-    kept = batch.filter(pa.array([reason is None for reason in reasons], pa.bool_())) if counts else batch
-    return _without_names(kept, removals), dict(sorted(counts.items()))
-
-
-def _without_names(batch: pa.RecordBatch, removals: Removals) -> pa.RecordBatch:
-    """A list of repositories says no more that one is a fork of what was removed."""
-    place = batch.schema.get_field_index("fork_of")
-    if place < 0 or not (removals.repositories or removals.owners):
-        return batch
-    names = [name if removals.reason(name, None, None) is None else None for name in batch.column(place).to_pylist()]
-    return batch.set_column(place, batch.schema.field(place), pa.array(names, pa.string()))
-
-
-def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
-    names = set(batch.schema.names)
-    known = ("repository", "repo", "owner", "content_id", "original_content_id", "issue_number", "author")
-    wanted = [name for name in known if name in names]
-    is_commits, is_issues = {"repo", "old_contents"} <= names, {"repo", "events"} <= names
-    if (is_commits or is_issues) and removals.authors and removals.places is None:
-        raise InputError("authors are to be removed and the dataset numbers them; read the steward's folder of the dataset too")
-    if removals.authors:
-        wanted += ["events"] if is_issues else ["message"] if is_commits else []
-    for number, row in enumerate(batch.select(wanted).to_pylist()):
-        reason = removals.reason(row.get("repository") or row.get("repo"), row.get("owner"), row.get("content_id"))
-        reason = reason or removals.reason(None, None, row.get("original_content_id"))
-        if reason is None and is_commits and removals.content_ids and _holds_removed(batch, number, removals):
-            reason = "removed_content_id"
-        if reason is None and removals.places and not removals.places.isdisjoint(_places(row, is_issues, is_commits)):
-            reason = "removed_author"
-        if reason is None and any(map(removals.calls, _said(row))):
-            reason = "removed_author"
-        yield reason
-
-
-def _places(row: dict[str, Any], is_issues: bool, is_commits: bool) -> list[_Place]:
-    """Where a row's authors stand in a key."""
-    if is_issues:
-        return [("issues", f"{row['repo']}#{row['issue_number']}", turn["author"]) for turn in row["events"]]
-    return [("commits", row["repo"], row["author"])] if is_commits else []
-
-
-def _said(row: dict[str, Any]) -> Iterator[str]:
-    """What people wrote in a thread or a commit's message."""
-    yield row.get("message") or ""
-    for turn in row.get("events") or ():
-        yield from (turn["title"] or "", turn["text"] or "")
-
-
-def _holds_removed(batch: pa.RecordBatch, number: int, removals: Removals) -> bool:
-    """Whether a commit's file was a removed content before or after it; one that was not UTF-8 is not recognised."""
-    texts = (batch.column(name)[number].as_py() or "" for name in ("old_contents", "new_contents"))
-    return any(id_of(text.encode("utf-8", "surrogatepass")) in removals.content_ids for text in texts)
+def names_of(account: str) -> tuple[str, ...]:
+    """What an account may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org" """
+    name, bracket, address = account.partition("<")
+    return (account, name.strip(), address.rstrip(">")) if bracket else (account,)
 
 
 def _requests(path: Path) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.removals import names_of
 from indexer.disk import disk_errors, sync
 from indexer.errors import InputError
 
@@ -103,12 +104,6 @@ def all_aliases(folder: Path, why: str) -> Iterator[Alias]:
     with pq.ParquetFile(folder / _KEY) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
             yield from (Alias(**row) for row in batch.to_pylist())
-
-
-def names_of(account: str) -> tuple[str, ...]:
-    """What an account may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org" """
-    name, bracket, address = account.partition("<")
-    return (account, name.strip(), address.rstrip(">")) if bracket else (account,)
 
 
 def _log(folder: Path, action: str, why: str) -> None:

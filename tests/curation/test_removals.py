@@ -10,7 +10,8 @@ from curation.commits.dataset import COMMITS_SCHEMA
 from curation.events.repository_list import LIST_SCHEMA
 from curation.events.threads import ISSUES_SCHEMA
 from curation.notebooks import NOTEBOOKS_SCHEMA
-from curation.removals import Removals, without_removed
+from curation.removals import Removals
+from curation.removed_rows import without_removed
 from curation.steward import Alias, new_key
 from indexer.corpus import FILES_SCHEMA, REPOSITORIES_SCHEMA, content_id
 from indexer.errors import InputError

@@ -18,7 +18,7 @@ from indexer.corpus import conform
 from indexer.errors import IndexCorrupt, IndexNotFound, InputError, OutOfSpace
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
-from indexer.stores.elastic.mapping import mapping, new_meta
+from indexer.stores.elastic.mapping import SIMILARITIES, mapping, new_meta
 from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import place_of
 from indexer.stores.elastic.writer import build_cluster_index
@@ -73,7 +73,8 @@ def test_an_index_that_lacks_a_field_is_refused(client: Elasticsearch, location:
     for field, change in (("exact", None), ("words", {"type": "text"}), ("number", {"type": "keyword"})):
         made = mapping(described)
         properties = {each: kind for each, kind in made["properties"].items() if each != field} | ({field: change} if change else {})
-        client.indices.create(index=f"{name}-g000001", mappings=made | {"properties": properties}, aliases={name: {}})
+        mappings, settings = made | {"properties": properties}, {"similarity": SIMILARITIES}
+        client.indices.create(index=f"{name}-g000001", mappings=mappings, settings=settings, aliases={name: {}})
         with pytest.raises(IndexCorrupt, match=f"lacks {field}"):
             ClusterIndex.open(location)
         client.indices.delete(index=f"{name}-g000001")
