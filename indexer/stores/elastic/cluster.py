@@ -35,7 +35,7 @@ class Until(float):
 class _Bounded(Transport):
     """Requests that end in time, tries and pauses between them included: `request_timeout` is for all of them.
 
-    Where a cluster has several nodes a try that hangs leaves half of the time to the others. Threads may share it.
+    Where a cluster has several nodes a try of a question that hangs leaves half of the time to the others. Threads may share it.
     """
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
@@ -44,7 +44,7 @@ class _Bounded(Transport):
         until = given if isinstance(given, Until) else time.monotonic() + float(given)
         others, pauses = len(self.node_pool), iter(_PAUSES)  # a lone node is asked twice: it may have closed an idle connection
         while (left := until - time.monotonic()) > 0:
-            share = left / 2 if others and len(self.node_pool) > 1 else left
+            share = left / 2 if isinstance(given, Until) and others and len(self.node_pool) > 1 else left
             try:
                 answer = super().perform_request(method, target, **(options | {"max_retries": 0, "request_timeout": Timeout(total=share)}))
             except (NoConnection, ConnectionTimeout):
@@ -80,9 +80,9 @@ def connect(place: Place) -> Elasticsearch:
         raise InputError(f"{place.location}: {PREFIX}CA_FILE={place.ca_file}: {error}; name a file of certificates (PEM)") from error
 
 
-def within(client: Elasticsearch, seconds: float) -> Elasticsearch:
-    """The client for one question: all of its requests together take at most so long."""
-    return client.options(request_timeout=Until(time.monotonic() + seconds))
+def within(client: Elasticsearch, until: Until) -> Elasticsearch:
+    """The client for one question: all of its requests together end by then."""
+    return client.options(request_timeout=until)
 
 
 @contextmanager
@@ -94,8 +94,8 @@ def errors_of(place: Place) -> Iterator[None]:
         raise ours(place, error.meta.status, _kind(error), str(error)) from error
     except ConnectionTimeout as error:
         raise BackendUnavailable(
-            f"{place.location}: no answer from the cluster in time; ask again later, "
-            f"or allow more: {PREFIX}TIMEOUT_MS is {place.timeout_ms}, a question's timeout_ms may be less"
+            f"{place.location}: no answer from the cluster in time; try again later "
+            f"({PREFIX}TIMEOUT_MS gives a question {place.timeout_ms}, its own timeout_ms may be less)"
         ) from error
     except TransportError as error:
         if refused := _certificate_problem(error):
@@ -140,7 +140,9 @@ def _kind(error: ApiError) -> str:
     return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
+def search_many(
+    client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, scored: bool = False, until: float | None = None
+) -> list[Json]:
     """The answers to some searches, in order; with `scored` a hit says what each named clause scored. Every shard must have answered: half
     an answer raises BackendUnavailable, unless the searches themselves give a `timeout`."""
     if not bodies:
@@ -148,18 +150,24 @@ def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequenc
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
     searches = [part for body in bodies for part in (header, body)]
     problem = partial(_search_problem, may_time_out=any("timeout" in body for body in bodies))
-    return _complete(place, lambda: list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"]), problem)
+
+    def ask() -> list[Json]:
+        return list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"])
+
+    return _complete(place, until, ask, problem)
 
 
-def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, Json]:
+def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str], until: float | None = None) -> dict[str, Json]:
     """The sources of documents by id, without those that are not there. Raises BackendUnavailable where one cannot be told."""
-    docs = _complete(place, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
+    docs = _complete(place, until, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
     return {one["_id"]: one["_source"] for one in docs if one.get("found")}
 
 
-def _complete(place: Place, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]) -> list[Json]:
+def _complete(
+    place: Place, until: float | None, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]
+) -> list[Json]:
     """Answers of which none has a problem; where a part of the cluster is away, it is asked again while that may help."""
-    until = time.monotonic() + place.timeout_ms / 1000
+    until = time.monotonic() + place.timeout_ms / 1000 if until is None else until
     for pause in (*_PAUSES, None):
         with errors_of(place):
             answers = ask()

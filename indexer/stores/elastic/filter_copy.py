@@ -63,7 +63,7 @@ class FilterCopy:
     def of(self, generation: Generation) -> Copy | None:
         """The filter of a generation if it is here; if not it is being fetched now, or too large, or damaged. Never waits."""
         named = generation.index, generation.info.generation
-        if self._of != named or (self._copy is None and time.monotonic() >= self._again_at):
+        if self._of != named or time.monotonic() >= self._again_at:
             self._follow(generation, named)
         copy = self._copy
         return copy if copy is not None and self._of is not None and self._of[0] == named[0] and copy.covers(generation) else None

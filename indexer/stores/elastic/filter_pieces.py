@@ -24,7 +24,7 @@ from indexer.bloom.filter import BLOCK_BYTES
 from indexer.errors import IndexCorrupt, IndexNotFound, IndexTooNew, SpecMismatch
 from indexer.fingerprint.spec import SPEC
 from indexer.stores.elastic.bulk import load
-from indexer.stores.elastic.cluster import errors_of
+from indexer.stores.elastic.cluster import errors_of, get_many
 from indexer.stores.elastic.settings import Place
 
 # On disk: a change of any of these needs FORMAT + 1
@@ -149,14 +149,14 @@ def _every(client: Elasticsearch, place: Place, index: str, manifest: Manifest) 
     """Each piece, or what is wrong with it."""
     for first in range(0, len(manifest.pieces), _AT_ONCE):
         numbers = range(first, min(first + _AT_ONCE, len(manifest.pieces)))
-        with errors_of(place):
-            found = client.mget(index=beside(index), ids=[_id(manifest.key, number) for number in numbers])["docs"]
-        for number, one in zip(numbers, found, strict=True):
+        found = get_many(client, place, beside(index), [_id(manifest.key, number) for number in numbers])
+        for number in numbers:
+            source = found.get(_id(manifest.key, number))
             where = f"{place.location}: {beside(index)}: piece {number}"
-            if not one.get("found"):
+            if source is None:
                 yield number, None, f"{where} is missing"
                 continue
-            piece = base64.b64decode(one["_source"].get("data", ""))
+            piece = base64.b64decode(source.get("data", ""))
             yield number, piece, None if zlib.crc32(piece) == manifest.pieces[number] else f"{where} fails its checksum"
 
 

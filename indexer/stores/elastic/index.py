@@ -6,6 +6,7 @@ Not here: the same for a folder (`indexer.index`), writing (`writer`).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
@@ -44,7 +45,7 @@ from indexer.query import pasted
 from indexer.query.tree import FieldName
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
-from indexer.stores.elastic.cluster import connect, errors_of, within
+from indexer.stores.elastic.cluster import Until, connect, errors_of, within
 from indexer.stores.elastic.files import candidates, file_page
 from indexer.stores.elastic.filter_copy import FilterCopy, default_folder
 from indexer.stores.elastic.filter_making import export
@@ -58,6 +59,7 @@ from indexer.stores.elastic.verify import verify
 _AT_ONCE = 4 * (os.cpu_count() or 1)  # questions of attribute_many: they wait for the cluster more than they compute
 _FOLLOWING_MS = 5000  # for seeing whether there is a new generation, or whether anybody answers: somebody waits for more than that
 Value = TypeVar("Value")
+_OF_THE_TIME = 0.8  # of a question is for verification; the cluster counts afterwards
 _NUMBERS = ("documents", "removed_documents", "repositories", "tokens", "text_bytes", "fingerprints")
 
 
@@ -142,6 +144,8 @@ class ClusterIndex:
         """Where the text comes from, as `Index.attribute` says. Raises InputError for a bad option, BackendUnavailable."""
         ask = ask_of(offset_unit, limit, kinds, sensitivity, timeout_ms)
         without_nothing(exclude)
+        most = self._place.timeout_ms if timeout_ms is None else min(timeout_ms, self._place.timeout_ms)
+        ask = replace(ask, timeout_ms=max(1, int(_OF_THE_TIME * most)))
         answer = attribute(self._generation.within(timeout_ms), text, ask, exclude)
         if use is None and project_license is None:
             return answer
@@ -250,7 +254,7 @@ def _held(generation: Generation, bloom: BloomFilter | None) -> Callable[[Finger
 
 def current(place: Place, client: Elasticsearch, timeout_ms: int | None = None) -> Generation:
     """The generation that a name stands for now: the alias is resolved once, so a later one does not mix with it."""
-    asked = within(client, (timeout_ms or place.timeout_ms) / 1000).indices
+    asked = within(client, Until(time.monotonic() + (timeout_ms or place.timeout_ms) / 1000)).indices
     with errors_of(place):
         if not asked.exists_alias(name=place.name):
             raise IndexNotFound(f"{place.location}: no index here; build one with wherefrom index -o {place.location}")

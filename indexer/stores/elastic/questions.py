@@ -5,6 +5,7 @@ Not here: which documents share most (`survey`), verification, which is that of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from indexer.answers import Exclusion, IndexInfo
 from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
-from indexer.stores.elastic.cluster import get_many, search_many, within
+from indexer.stores.elastic.cluster import Until, get_many, search_many, within
 from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
 from indexer.stores.elastic.settings import Place
 
@@ -46,22 +47,29 @@ class Generation:
     fingerprints: int
     removed: int = 0
     covered_from: int = 0
+    until: Until | None = None
 
     def within(self, timeout_ms: int | None = None) -> Generation:
         """The same for one question, whose requests together take no longer than this and than the place allows."""
         most = self.place.timeout_ms if timeout_ms is None else min(timeout_ms, self.place.timeout_ms)
-        return replace(self, client=within(self.client, most / 1000))
+        until = Until(time.monotonic() + most / 1000)
+        return replace(self, client=within(self.client, until), until=until)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time of the question is up."""
+        return self.until is not None and time.monotonic() >= self.until
 
     def search(self, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
         """The answers to some searches, in order; with `scored` a hit says what each named clause scored."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], scored=scored)
+            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], scored=scored, until=self.until)
         return answers
 
     def documents(self, ids: Sequence[str]) -> dict[str, Json]:
         """`row` and `content` of documents by id, without those that are gone."""
-        return get_many(self.client, self.place, self.index, ids) if ids else {}
+        return get_many(self.client, self.place, self.index, ids, self.until) if ids else {}
 
     def numbered(self, numbers: Sequence[int]) -> dict[int, Json]:
         """The same by their numbers; reads no more than is needed: an id costs unpacking a block of texts."""

@@ -82,9 +82,9 @@ def every_id(client: Elasticsearch, index: str, query: Json) -> Iterator[str]:
         while True:
             page = client.search(
                 pit={"id": pit, "keep_alive": _KEEP_ALIVE}, query=query, size=_PAGE, sort=[{"_shard_doc": "asc"}],
-                source=False, track_total_hits=False, **after,
+                source=False, track_total_hits=False, allow_partial_search_results=False, **after,
             )  # fmt: skip
-            hits = page["hits"]["hits"]
+            pit, hits = page["pit_id"], page["hits"]["hits"]
             if not hits:
                 return
             yield from (hit["_id"] for hit in hits)

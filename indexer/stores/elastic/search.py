@@ -32,19 +32,21 @@ def search_page(generation: Generation, query: str, given: Mapping[FieldName, st
     tree, begin = parse(query), offset_of(cursor, generation.info, query)
     filters = {name: [value] for name, value in given.items() if value}
     literal = has_literals(tree)
-    bodies = _bodies(restrict(tree, filters), begin, _STEP if literal else limit, MOST_READ if literal else limit)
+    seconds = min(MOST_SECONDS, generation.place.timeout_ms / 4000)  # of a try, of which several nodes get some
+    bodies = _bodies(restrict(tree, filters), begin, _STEP if literal else limit, MOST_READ if literal else limit, seconds)
     hits, read, until = [], 0, time.monotonic() + MOST_SECONDS
-    (first,) = generation.search([next(bodies)])
-    for found in _each(generation, first, bodies):
+    answers = generation.search([next(bodies)])
+    for found in _each(generation, answers, bodies):
         read += 1
         source, content = found["_source"], found["_source"]["content"]
         if not literal or matches_literals(content, tree):
             hits.append(hit_of(source["row"], content, found["_score"], tree))
-        if len(hits) == limit or time.monotonic() > until:
+        if len(hits) == limit or (literal and time.monotonic() > until):
             break
+    first, is_late = answers[0], any(answer["timed_out"] for answer in answers) or (literal and time.monotonic() > until)
     total = first["hits"]["total"]["value"]
     more = begin + read < min(total, _MOST_REACHED)
-    reasons = ("timeout_ms",) * first["timed_out"] + ("literals",) * (more and len(hits) < limit)
+    reason = "timeout_ms" if is_late else "literals"
     return SearchPage(
         query=query,
         total=min(total, MAX_TOTAL),
@@ -54,32 +56,34 @@ def search_page(generation: Generation, query: str, given: Mapping[FieldName, st
         cursor=cursor_at(begin + read, generation.info, query) if more and read else None,
         hint=None,
         attribution=None,
-        partial=Partial(reasons) if reasons else None,
+        partial=Partial((reason,)) if first["timed_out"] or (more and len(hits) < limit) else None,
         index=generation.info,
     )
 
 
-def _each(generation: Generation, first: dict[str, Any], bodies: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The hits of the first answer, then of one search after another, while there are any."""
-    found = first["hits"]["hits"]
-    while found:
-        yield from found
-        body = next(bodies, None)
-        found = generation.search([body])[0]["hits"]["hits"] if body else []
+def _each(generation: Generation, answers: list[dict[str, Any]], bodies: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The hits of the answer that is there, then of one search after another, while there are any; `answers` grows. A later answer
+    that is not complete ends them: hits would be missing between its own."""
+    yield from answers[0]["hits"]["hits"]
+    for body in bodies:
+        answers += generation.search([body])
+        if answers[-1]["timed_out"] or not answers[-1]["hits"]["hits"]:
+            return
+        yield from answers[-1]["hits"]["hits"]
 
 
-def _bodies(tree: Node, begin: int, step: int, most: int) -> Iterator[dict[str, Any]]:
+def _bodies(tree: Node, begin: int, step: int, most: int, seconds: float) -> Iterator[dict[str, Any]]:
     """Searches for the hits from `begin` on, so many at a time; the first one counts, too. Only as far as Elasticsearch goes."""
-    body = _body(tree, begin, max(0, min(step, _MOST_REACHED - begin)))
+    body = _body(tree, begin, max(0, min(step, _MOST_REACHED - begin)), seconds)
     yield body
     later = {name: value for name, value in body.items() if name != "aggs"} | {"track_total_hits": False}
     for at in range(begin + step, min(begin + most, _MOST_REACHED), step):
         yield later | {"from": at, "size": min(step, _MOST_REACHED - at)}
 
 
-def _body(tree: Node, begin: int, size: int) -> dict[str, Any]:
+def _body(tree: Node, begin: int, size: int, seconds: float) -> dict[str, Any]:
     return {
-        "timeout": f"{MOST_SECONDS:.0f}s",  # each shard stops collecting then
+        "timeout": f"{1000 * seconds:.0f}ms",  # each shard stops collecting then
         "from": begin,
         "size": size,
         "track_total_hits": MAX_TOTAL + 1,

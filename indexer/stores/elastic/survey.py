@@ -70,9 +70,15 @@ class Survey:
         holds = self.places[:, prints] > 0
         if (holds.sum(0) < self.files[prints]).any():
             return None
-        all_of = holds.all(1)
-        repositories, owners = np.unique(self.repositories[all_of]), np.unique(self.owners[all_of])
-        return Frequency(int(all_of.sum()), len(repositories), len(owners), False)
+        return self._of(np.asarray(holds.all(1), np.bool_), capped=False)
+
+    def at_least(self, prints: NDArray[np.int64]) -> Frequency:
+        """The same of the documents that are known: there may be more."""
+        return self._of(np.asarray((self.places[:, prints] > 0).all(1), np.bool_), capped=True)
+
+    def _of(self, held: NDArray[np.bool_], *, capped: bool) -> Frequency:
+        repositories, owners = np.unique(self.repositories[held]), np.unique(self.owners[held])
+        return Frequency(int(held.sum()), len(repositories), len(owners), capped)
 
 
 def _finding(terms: Terms, window: Sequence[int], left_out: list[Json]) -> Json:

@@ -170,7 +170,7 @@ def _complete(
     slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
     done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0}
-    done |= {"covered_from": meta["generation"], "complete": True}
+    done |= {"covered_from": meta["generation"], "shards": place.shards, "complete": True}
     client.indices.put_mapping(index=index, meta={"wherefrom": done})
     client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)

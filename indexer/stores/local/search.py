@@ -38,7 +38,8 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
     tree = parse(query)
     begin = offset_of(cursor, snapshot.manifest.info, query)
     filters = {name: [value] for name, value in given.items() if value}
-    most, until = MOST_READ if has_literals(tree) else limit, time.monotonic() + MOST_SECONDS
+    literal, until = has_literals(tree), time.monotonic() + MOST_SECONDS
+    most = MOST_READ if literal else limit
     found = [text.search(tree, limit=begin + most, filters=filters, facets=FACETS) for text in snapshot.texts]
     ranked = sorted(
         ((score, s, doc) for s, page in enumerate(found) for doc, score in page.hits), key=lambda hit: (-hit[0], hit[1], hit[2])
@@ -48,20 +49,21 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
         read += 1
         if hit is not None:
             hits.append(hit)
-        if len(hits) == limit or time.monotonic() > until:
+        if len(hits) == limit or (literal and time.monotonic() > until):
             break
+    reason = "timeout_ms" if time.monotonic() > until else "literals"
     total = sum(page.total for page in found)
     more = begin + read < total
     return SearchPage(
         query=query,
         total=min(total, MAX_TOTAL),
-        total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (has_literals(tree) and total > 0),
+        total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (literal and total > 0),
         hits=tuple(hits),
         facets=_facets(found),
         cursor=cursor_at(begin + read, snapshot.manifest.info, query) if more else None,
         hint=None,
         attribution=None,
-        partial=Partial(("literals",)) if more and len(hits) < limit else None,
+        partial=Partial((reason,)) if more and len(hits) < limit else None,
         index=snapshot.manifest.info,
     )
 
