@@ -229,6 +229,11 @@ class Index:
         """The files of one repository (case does not matter), without contents. Raises InputError for a bad cursor."""
         return file_page(self._snapshot, repository, limit, cursor)
 
+    @property
+    def filter_is_at_hand(self) -> bool:
+        """Whether the membership filter can be exported as it lies there, as a folder's can."""
+        return True
+
     def export_filter(self, out: Path, as_of: str) -> FilterInfo:
         """Writes the membership filter as one file for testing offline; `as_of` is the present, ISO 8601. Raises OutOfSpace, InputError."""
         snapshot = self._snapshot

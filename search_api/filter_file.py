@@ -63,9 +63,11 @@ class ServedFilter:
             self._folder = Path(tempfile.mkdtemp(prefix="wherefrom-filter-", dir=self._parent))
         path = self._folder / f"{index.info.generation}.filter"
         try:
+            if not index.filter_is_at_hand:
+                raise Problem(FILTER_NOT_FOUND, "no filter to hand out now: none, too large, or older than a removal; ask /v1/membership")
             info = index.export_filter(path, datetime.now(UTC).isoformat(timespec="seconds"))
         except IndexNotFound as error:
-            raise Problem(FILTER_NOT_FOUND, "the index has no filter now; ask /v1/membership") from error
+            raise Problem(FILTER_NOT_FOUND, "no filter to hand out now; ask /v1/membership") from error
         return FilterFile(path, info.index, path.stat().st_size, _tag(info))
 
     def close(self) -> None:

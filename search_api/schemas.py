@@ -36,7 +36,7 @@ class Partial(BaseModel):
     """Why an answer may be incomplete."""
 
     reasons: list[str] = Field(
-        description="Names of the limits that were reached: candidates, postings, runs, exclude, timeout_ms; of a search, literals, timeout_ms.",
+        description="Limits that were reached: candidates, postings, runs, exclude, timeout_ms; of a search, literals, timeout_ms.",
         examples=[["timeout_ms"]],
     )
 

@@ -23,6 +23,7 @@ from indexer.stores.elastic.settings import PREFIX, Place
 SECONDS = 30  # for one request with all its tries, where none is given; loading a bulk of documents gets four times as long
 _BUSY = (429, 502, 503, 504)
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between tries: shards find a new primary in about as long
+_HALVED = 4 * SECONDS  # a request with more time is not sent twice
 _CONNECTIONS = 1024  # to a node, made as they are needed: with fewer than threads, one would wait for another's hanging question
 Answer = TypeVar("Answer")
 Json = dict[str, Any]
@@ -35,16 +36,18 @@ class Until(float):
 class _Bounded(Transport):
     """Requests that end in time, tries and pauses between them included: `request_timeout` is for all of them.
 
-    Where a cluster has several nodes a try of a question that hangs leaves half of the time to the others. Threads may share it.
+    Where a cluster has several nodes a try that hangs leaves half of the time to the others, but for what takes long by itself, such as
+    merging. Threads may share it.
     """
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         """The answer, maybe of another node than the first one asked. Raises TransportError."""
-        given = options.pop("request_timeout", SECONDS)
-        until = given if isinstance(given, Until) else time.monotonic() + float(given)
+        asked = options.pop("request_timeout", SECONDS)
+        until = asked if isinstance(asked, Until) else time.monotonic() + float(asked)
+        given = until - time.monotonic()
         others, pauses = len(self.node_pool), iter(_PAUSES)  # a lone node is asked twice: it may have closed an idle connection
         while (left := until - time.monotonic()) > 0:
-            share = left / 2 if isinstance(given, Until) and others and len(self.node_pool) > 1 else left
+            share = left / 2 if given <= _HALVED and others and len(self.node_pool) > 1 else left
             try:
                 answer = super().perform_request(method, target, **(options | {"max_retries": 0, "request_timeout": Timeout(total=share)}))
             except (NoConnection, ConnectionTimeout):

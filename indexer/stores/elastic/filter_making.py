@@ -84,6 +84,12 @@ def export(generation: Generation, out: Path, as_of: str) -> FilterInfo:
         return export_portable([BloomFilter.open(path, SPEC.name)], generation.info, as_of, out)
 
 
+def at_hand(generation: Generation) -> bool:
+    """Whether the filter knows of all removals, and a process may fetch it. Raises IndexNotFound where there is none."""
+    manifest = manifest_of(generation.client, generation.place, generation.index)
+    return manifest.removed >= generation.removed and manifest.bytes <= generation.place.filter_mb * 1_000_000
+
+
 def _live(generation: Generation, manifest: Manifest, scratch: Path, path: Path) -> None:
     """A filter of the size that the whole one has, of what documents that are left hold, as a folder exports it."""
     keys = KeySpill(scratch)

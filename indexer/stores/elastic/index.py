@@ -48,7 +48,7 @@ from indexer.stores.elastic.attribution import attribute
 from indexer.stores.elastic.cluster import Until, connect, errors_of, within
 from indexer.stores.elastic.files import candidates, file_page
 from indexer.stores.elastic.filter_copy import FilterCopy, default_folder
-from indexer.stores.elastic.filter_making import export
+from indexer.stores.elastic.filter_making import at_hand, export
 from indexer.stores.elastic.mapping import FORMAT_VERSION, altered_fields, meta_in, meta_of, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
 from indexer.stores.elastic.repositories import legal, repository_page
@@ -211,6 +211,12 @@ class ClusterIndex:
         """Reads every document and every piece of the filter and compares them with their checksums; `progress(bytes)`. The cluster
         checks its own files."""
         return verify(self._generation, progress)
+
+    @property
+    def filter_is_at_hand(self) -> bool:
+        """Whether the membership filter can be exported without reading every text, and is not larger than may be fetched."""
+        with errors_of(self._place):
+            return at_hand(self._generation.within())
 
     def export_filter(self, out: Path, as_of: str) -> FilterInfo:
         """Writes the membership filter as one file, the one that a folder's index of the same documents gives; `as_of` is the present,
