@@ -68,10 +68,13 @@ class FilterReport:
 
     def _of(self, reason: str) -> dict[str, Any]:
         languages = {language: count for (name, language), count in sorted(self.removed.items()) if name == reason}
-        samples = [{"repository": each.repository, "path": each.path, "content_id": each.content_id} for each in self.samples[reason]]
+        kept = self.samples.get(reason, [])
+        samples = [{"repository": each.repository, "path": each.path, "content_id": each.content_id} for each in kept]
         return {"files": sum(languages.values()), "bytes": self.removed_bytes[reason], "languages": languages, "samples": samples}
 
     def _keep(self, reason: str, samples: list[Sample]) -> None:
+        if reason.startswith("removed_"):  # the report goes with every copy of a release: who asked to be left out is not in it
+            return
         kept = self.samples.get(reason, [])
         if len(kept) < _SAMPLES or min(samples) < kept[-1]:
             self.samples[reason] = sorted({*kept, *samples})[:_SAMPLES]

@@ -23,6 +23,7 @@ from indexer.licences.categories import normalize
 _FIELD = re.compile(r"^([A-Za-z][\w-]*):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _IS_FORMAT = re.compile(r"\s*Format(?:-Specification)?:", re.IGNORECASE)
 _JOINED = re.compile(r"\s+(and|or)\s+", re.IGNORECASE)
+_STAR = re.compile(r"(?<!\\)\*")  # a backslash before a backslash before a star is nobody's pattern
 _APART = re.compile(r"\s*,\s*(?:(and|or)\s+)?", re.IGNORECASE)
 # names that the format defines or packages use, and SPDX does not
 _NAMES = {
@@ -115,6 +116,17 @@ def _name(name: str, texts: Mapping[str, str]) -> str | None:
 @lru_cache(1 << 10)
 def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """Patterns as one: `*` and `?` match anything, a backslash takes their meaning away."""
-    escapes = {"*": ".*", "?": "."}
-    listed = (re.sub(r"\\(.)|([*?])|([^*?\\])", lambda m: escapes[m[2]] if m[2] else re.escape(m[1] or m[3]), each) for each in patterns)
-    return re.compile("|".join(f"(?:{each})" for each in listed), re.DOTALL)
+    return re.compile("|".join(f"(?:{_glob(each)})" for each in patterns), re.DOTALL)
+
+
+def _glob(pattern: str) -> str:
+    """A pattern as an expression. Between two stars the first place that fits is taken for good: time does not grow with their number."""
+    first, *others = _STAR.split(pattern)
+    if not others:
+        return _fixed(first)
+    *middle, last = others
+    return _fixed(first) + "".join(f"(?>.*?{_fixed(each)})" for each in middle if each) + ".*" + _fixed(last)
+
+
+def _fixed(text: str) -> str:
+    return re.sub(r"\\(.)|(\?)|([^?])", lambda m: "." if m[2] else re.escape(m[1] or m[3]), text, flags=re.DOTALL)

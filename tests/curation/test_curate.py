@@ -318,6 +318,8 @@ def test_removals_benchmarks_and_lists_drop_files_and_stand_in_the_manifest(tmp_
     assert [(row["repository"], row["task_id"]) for row in report["decontamination"]] == [("o/held", "made/0")]
     assert report["malicious"]["status"] == "not scanned"
     assert report["removed"]["removals"]["removed_repository"]["files"] == 1
+    written = b"".join(path.read_bytes() for path in (tmp_path / "release").rglob("*.*") if path.suffix != ".parquet")
+    assert b"o/gone" not in written and "o/gone" not in str(list(Release.open(tmp_path / "release").batches()))
 
 
 def test_a_removals_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -98,6 +98,13 @@ def rows(name: str, reading: Reading | None = None) -> dict[str, dict[str, Any]]
     return {row["path"]: row for batch in batches(all_files([source(name)], account), account) for row in batch.to_pylist()}
 
 
+def test_patterns_of_many_stars_take_no_time() -> None:
+    """One that backtracks would not end."""
+    text = f"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: {'*a' * 30}*b \\\nLicense: Expat\n"
+    found = machine_readable(text)
+    assert found is not None and found.of("a" * 100) is None and found.of("a" * 40 + "b") is not None
+
+
 def test_upstream_components_and_packaging_stand_where_debian_unpacks_them(dsc: Path) -> None:
     reading = Reading()
     found = rows(f"debian:{dsc}", reading)
