@@ -172,6 +172,18 @@ def metrics(small_index: Any) -> set[str]:
         return set(re.findall(r"^(\w+)(?:\{| )", http.get("/metrics").text, re.MULTILINE))
 
 
+def test_servers_know_every_node_of_the_cluster() -> None:
+    services = compose()["services"]
+    nodes = {name for name in services if re.fullmatch(r"es\d+", name)}
+    for name in ("api", "page", "load"):
+        given = services[name]["environment"]
+        places = [
+            given["WHEREFROM_INDEX"].removeprefix("es+https://").partition("/")[0],
+            *given["WHEREFROM_ELASTICSEARCH_HOSTS"].split(","),
+        ]
+        assert {place.partition(":")[0] for place in places} == nodes and len(nodes) == 3
+
+
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
 def test_alarms_parse_and_name_metrics_that_the_server_has(rule: dict[str, Any], metrics: set[str]) -> None:
     assert {"alert", "expr", "labels", "annotations"} <= rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
