@@ -133,9 +133,9 @@ def history(tmp_path: Path) -> str:
     root = tmp_path / "demo"
     subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
     commit(root, "bob", "Begin with one file in here", "x = 0\n")
-    commit(root, "ada", "Count from one instead of zero", "x = 1\n")
-    commit(root, "bob", "Count from two instead of one\n\nCo-authored-by: Ada <ada@x.org>", "x = 2\n")
-    commit(root, "bob", "Count from three as @ada asked", "x = 3\n")
+    commit(root, "greta", "Count from one instead of zero", "x = 1\n")
+    commit(root, "bob", "Count from two instead of one\n\nCo-authored-by: Greta <greta@x.org>", "x = 2\n")
+    commit(root, "bob", "Count from three as @greta asked", "x = 3\n")
     commit(root, "bob", "Write the secret number in here", "x = 'secret'\n")
     commit(root, "bob", "Take the secret number out again", "x = 4\n")
     commit(root, "bob", "Count from five now, at last", "x = 5\n")
@@ -143,19 +143,19 @@ def history(tmp_path: Path) -> str:
 
 
 def test_changes_of_removed_authors_and_contents_go(history: str, tmp_path: Path) -> None:
-    requests = [{"author": "ada"}, {"author": "ada@x.org"}, {"content_id": content_id(b"x = 'secret'\n")}]
+    requests = [{"author": "greta"}, {"author": "greta@x.org"}, {"content_id": content_id(b"x = 'secret'\n")}]
     reading = asked(tmp_path, *requests)
     collect_dataset("commits", [history], tmp_path / "made", date="2026-01-01", reading=reading)
     assert [row["new_contents"] for row in rows(tmp_path / "made")] == ["x = 5\n"]
     assert {name: count for name, count in reading.skipped.items() if "removed" in name} == {"removed_author": 3, "removed_content_id": 2}
-    assert not any(word in everything(tmp_path / "made") for word in ("ada", "secret"))
-    assert not list(places_of(tmp_path / "made.steward", "ada", "test"))
+    assert not any(word in everything(tmp_path / "made") for word in ("greta", "secret"))
+    assert not list(places_of(tmp_path / "made.steward", "greta", "test"))
     collect_dataset("commits", [history], tmp_path / "old", date="2026-01-01", reading=Reading())
     reading = asked(tmp_path, *requests)
     collect_dataset("commits", [f"dataset:{tmp_path}/old"], tmp_path / "new", date="2026-01-01", reading=reading)
     # what was published says nothing of co-authors: lines that sign a message were taken out
     assert [row["new_contents"] for row in rows(tmp_path / "new")] == ["x = 5\n", "x = 2\n"]
-    assert not list(places_of(tmp_path / "new.steward", "ada", "test"))
+    assert not list(places_of(tmp_path / "new.steward", "greta", "test"))
 
 
 @pytest.fixture
