@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav git-lfs validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster deploy-checks capacity capacity-measure bench-search search-cases
+.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav git-lfs validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster deploy-checks capacity capacity-measure bench-search bench-curation search-cases
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ bench-licences: $(VENV)/installed-bench ## real licence texts and file headers, 
 bench-decontamination: $(VENV)/installed-bench ## planted problems found, innocent files dropped (BENCHMARK=HumanEval.jsonl.gz)
 	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
+
+bench-curation: $(VENV)/installed-bench ## real packages to a release and the next one, 3 GB; half an hour once downloaded (BENCHMARK=HumanEval.jsonl.gz)
+	@$(BIN)/python -m tests.bench.curation $(if $(BENCHMARK),--decontaminate $(BENCHMARK)) $(ARGS)
 
 bench-search: $(VENV)/installed-bench elasticsearch-zip ## 300 files that somebody remembers, in a folder, in Elasticsearch and by StarCoder's search scheme (ARGS="--full")
 	@$(BIN)/python -m tests.bench.search_quality $(ARGS)
