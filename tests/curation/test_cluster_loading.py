@@ -112,6 +112,7 @@ def test_workers_make_the_index_that_one_process_makes(
 def test_a_worker_that_fails_leaves_no_index(tmp_path: Path, locations: dict[str, str]) -> None:
     """The others are ended before it is deleted: a bulk of theirs would make it again."""
     rows = _rows()
+    rows = [*rows[:20], *({**row, "content": "\n".join([row["content"]] * 100)} for row in rows[20:60])]  # takes the others longer
     rows[5]["repository"] = None
     names = write_files(tmp_path, [conform(batch) for batch in pa.Table.from_pylist(rows).to_batches(max_chunksize=20)], Totals())
     write_repositories(tmp_path, [])
