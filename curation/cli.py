@@ -121,15 +121,15 @@ def index(
     inputs: Annotated[list[str], typer.Argument(metavar="RELEASE|SOURCE...", help=f"A release's folder, or {_SOURCE_HELP}")],
     output: Annotated[
         str,
-        typer.Option(
-            "-o", "--output", metavar="LOCATION", help="The index to make: a folder or es+https://HOST:9200/NAME; or to add to: a folder."
-        ),
+        typer.Option("-o", "--output", metavar="LOCATION", help="The index to make, or to add to: a folder or es+https://HOST:9200/NAME."),
     ],
     *,
     name: Annotated[str | None, typer.Option(help="The index's name; by default the release's, or the location's.")] = None,
     version: Annotated[str | None, typer.Option(metavar="V", help="Its version; by default the release's, or today's date.")] = None,
     add: Annotated[bool, typer.Option("--add", help="Add to the index that stands there; what it holds already is left out.")] = False,
-    no_merge: Annotated[bool, typer.Option("--no-merge", help="With --add: leave small segments as they are.")] = False,
+    no_merge: Annotated[
+        bool, typer.Option("--no-merge", help="With --add: leave small segments, or parts of a cluster's filter, as they are.")
+    ] = False,
     engine: Annotated[
         Literal["processes", "ray"] | None,
         typer.Option(
@@ -216,7 +216,7 @@ def remove(
 def merge(location: Location, *, as_json: Json = False) -> None:
     """Rewrite the segments of an index as one without removed documents, in a folder one of at most 4 GB of text; it goes on answering.
 
-    In a cluster the filter is made anew where documents were removed, or where it is damaged.
+    In a cluster the filter is made anew where it has several parts, where documents were removed, or where it is damaged.
     """
     from curation.pipeline import merge_index
 

@@ -59,9 +59,11 @@ def test_an_index_grows_shrinks_and_is_merged(code: dict[str, str], tmp_path: Pa
     assert wherefrom("verify", location).returncode == 0
 
 
-def test_an_index_in_a_cluster_shrinks(code: dict[str, str], elasticsearch: str) -> None:
+def test_an_index_in_a_cluster_grows_and_shrinks(code: dict[str, str], elasticsearch: str) -> None:
     location = f"es+{elasticsearch}/shrinking"
-    assert answer("index", *code.values(), "-o", location, "--force")["documents"] == 6
+    assert answer("index", code["first"], "-o", location, "--force")["documents"] == 3
+    added = answer("index", *code.values(), "-o", location, "--add")
+    assert (added["documents"], added["known"], added["generation"]) == (3, 3, 2)
     removed = answer("remove", location, "--owner", "second", "--repository", "no/such")
     assert (removed["documents"], removed["documents_left"], removed["not_found"]) == (3, 3, ["no/such"])
     assert answer("inspect", location)["removed_documents"] == 3

@@ -166,6 +166,12 @@ def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]
     return {one["_id"]: one["_source"] for one in docs if one.get("found")}
 
 
+def versions_of(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, int]:
+    """The versions of documents by id, refreshed or not, without those that are not there. Raises BackendUnavailable."""
+    docs = _complete(place, None, lambda: list(client.mget(index=index, ids=list(ids), source=False)["docs"]), _error_of)
+    return {one["_id"]: one["_version"] for one in docs if one.get("found")}
+
+
 def _complete(
     place: Place, until: float | None, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]
 ) -> list[Json]:
