@@ -102,7 +102,7 @@ def push(
     """Copy a release to where others get it: whole, with its bytes compared, its terms of use in it, and listed in releases.json.
 
     What was cut off goes on when the same command is run again; nothing is to be seen there before all has arrived. To a hub:
-    wherefrom release push release-1 git+https://huggingface.co/datasets/OWNER/NAME --accept-terms
+    wherefrom release push release-1 git+https://HOST/datasets/OWNER/NAME --accept-terms
     """
     from curation.distribution import push as run
     from indexer.corpus import Release
