@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from curation.cli import Json, print_json, shown_progress, today
+from curation.shared_cli import Json, print_json, shown_progress, today
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 commands = typer.Typer(no_args_is_help=True)

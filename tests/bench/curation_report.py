@@ -48,8 +48,8 @@ def _circumstances(commands: Sequence[Part], load_before: float) -> list[str]:
     here = commit()
     lines = circumstances(here)
     lines.append(
-        f"- load of the machine before {load_before:.1f}, after {os.getloadavg()[0]:.1f}, on {os.cpu_count()} cores: where it is above them,"
-        " others worked beside, and seconds by the clock say little"
+        f"- load of the machine before {load_before:.1f}, after {os.getloadavg()[0]:.1f}, on {os.cpu_count()} cores:"
+        " where it is above them, others worked beside, and seconds by the clock say little"
     )
     elsewhere = {part.commit for part in commands} - {here}
     return lines + (
@@ -59,15 +59,14 @@ def _circumstances(commands: Sequence[Part], load_before: float) -> list[str]:
 
 def _summary(commands: Sequence[Part], versions: Sequence[Version], missing: Mapping[str, str]) -> str:
     collected, added, first = (part.result for part in commands[:3])
-    counts = collected["printed"]["counts"]
+    counts, more = collected["printed"]["counts"], added["printed"]["counts"]
     n_bytes = counts["text_bytes"]
     seconds = collected["cpu_seconds"] + first["cpu_seconds"]
     largest = max(part.result["peak_bytes"] for part in commands[:4])
     lines = [
         f"- 1.0: {counts['repositories']:,} packages, {counts['documents']:,} files, {n_bytes / MB:,.0f} MB collected;"
         f" {versions[0].printed['counts']['documents']:,} files, {versions[0].printed['counts']['text_bytes'] / MB:,.0f} MB released",
-        f"- 1.1: {added['printed']['counts']['repositories']:,} packages and {added['printed']['counts']['text_bytes'] / MB:,.0f} MB more, one"
-        f" package left out on request; {versions[1].printed['counts']['documents']:,} files released",
+        f"- 1.1: {more['repositories']:,} packages and {more['text_bytes'] / MB:,.0f} MB more, one package left out on request; {versions[1].printed['counts']['documents']:,} files released",
         f"- end to end, `collect` and `curate` of 1.0: {n_bytes / MB / seconds:.1f} MB a CPU second (wanted: 2)",
         f"- largest process of any of them: {largest / MB:,.0f} MB (wanted: under 2,000)",
     ]

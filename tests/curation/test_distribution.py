@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.distribution import push, status, withdraw
 from curation.origin import Reading
 from curation.pipeline import index_sources
+from curation.release_facts import Choices, Described
 from curation.release_folder import check_hashes
 from curation.terms import DEFAULT_TERMS
 from indexer.corpus import Release

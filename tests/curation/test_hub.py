@@ -13,10 +13,11 @@ from typing import NoReturn
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.distribution import push, status, withdraw
 from curation.hub_git import clone_of
 from curation.origin import Reading
+from curation.release_facts import Choices, Described
 from curation.release_folder import check_hashes, files_of
 from indexer.corpus import Release
 from indexer.errors import AccessRefused, BackendUnavailable, IndexLocked, IndexNotFound, InputError
