@@ -82,7 +82,7 @@ search-cases: $(VENV)/installed-test ## 10,000 bad queries over HTTP: each answe
 bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 real files against every pair; memory at a million files
 	@$(BIN)/python -m tests.bench.near_duplicates $(ARGS)
 
-bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full", ARGS="--sizes 0.1 0.5 2")
+bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full")
 	@$(BIN)/python -m tests.bench.cluster $(ARGS)
 
 capacity: $(VENV)/installed-test ## write docs/CAPACITY.md from the measurements in tests/bench/results/capacity.json
