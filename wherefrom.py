@@ -48,8 +48,8 @@ COMMANDS = {
 # public Python name -> the module that defines it
 NAMES = {
     **dict.fromkeys(
-        "Attribution Candidate Candidates Document Exclusion Extent FacetCount File FilePage Hit IndexInfo Match Membership Partial"
-        " Repository RepositoryPage SearchPage Snippet Source Span Verification to_json".split(),
+        "Attribution Candidate Candidates Copy Document Exclusion Extent FacetCount File FilePage Hit HitGroup IndexInfo Match Membership"
+        " Partial Repository RepositoryPage SearchPage Snippet Source Span Verification to_json".split(),
         "indexer.answers",
     ),
     **dict.fromkeys(
