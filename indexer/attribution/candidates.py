@@ -52,6 +52,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.docs)
 
+    def place(self, i: int) -> tuple[int, int, int, int]:
+        """Segment, document and tokens [begin, end) of candidate i."""
+        return self.segments.item(i), self.docs.item(i), self.begins.item(i), self.ends.item(i)
+
     def beside_the_best(self, n: int) -> list[float]:
         """For each of the first n, its score over that of the best ones that hold its fingerprints: 1 for one of these."""
         most = int(self.prints.max(initial=-1)) + 1
