@@ -190,7 +190,7 @@ def compare_for(stamp):
         if not kept[:n_kept, RENAMED].any():
             m = 0
         region_tokens = (starts[:n].copy(), ends[:n].copy(), codes[:m].copy(), code_tokens[:m].copy())  # scratch is used again
-        return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, goes_on, is_all
+        return kept[:n_kept].copy(), kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, goes_on, is_all
 
     return compare
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.errors import IndexCorrupt
@@ -21,6 +20,7 @@ from indexer.fingerprint.kernels import MAX_POSITIONS
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment import kernels
 from indexer.segment.format import SectionFile
+from indexer.segment.frames import unpack
 from indexer.segment.removed import Removed
 
 KIND = "segment"
@@ -292,8 +292,8 @@ class Segment:
 
     def _decompress(self, frame: bytes, size: int) -> bytes:
         try:
-            return pa.decompress(frame, size, "zstd", asbytes=True)  # type: ignore[no-any-return]
-        except (OSError, pa.ArrowInvalid) as error:  # unreachable unless the writer was at fault: the pages passed their checksums
+            return unpack(frame, size)
+        except ValueError as error:  # unreachable unless the writer was at fault: the pages passed their checksums
             raise IndexCorrupt(f"{self.file.path}: a block does not unpack ({error}); rebuild the index with wherefrom index") from error
 
     def row(self, doc: int, kept: dict[tuple[int, int], list[bytes]] | None = None) -> dict[str, Any]:
