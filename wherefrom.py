@@ -68,6 +68,7 @@ _EXTRAS = {
     "numpy": "engine",
     "numba": "engine",
     "pyarrow": "engine",
+    "zstandard": "engine",
     "tantivy": "engine",
     "license_expression": "engine",
     "licenseclassifier": "engine",

@@ -23,7 +23,8 @@ ALLOWED = {
 AREAS = [area for area in ALLOWED if (ROOT / area).is_dir()]
 MODULES = [path for area in AREAS for path in sorted((ROOT / area).rglob("*.py"))]
 LIGHT = ("answers", "errors", "location")
-HEAVY = {"fastapi", "gradio", "license_expression", "mcp", "numba", "numpy", "pyarrow", "pydantic", "pygls", "tantivy", "uvicorn"}
+NUMBERS = {"numba", "numpy", "pyarrow", "tantivy", "zstandard"}
+HEAVY = NUMBERS | {"fastapi", "gradio", "license_expression", "mcp", "pydantic", "pygls", "uvicorn"}
 
 
 def name_of(path: Path) -> str:

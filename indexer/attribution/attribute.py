@@ -32,6 +32,7 @@ MOST_TOKENS = 1 << 16  # of a document read whole for further places of a finger
 EXPLAINED = 0.9  # of the text: then only the likely copies of its sources are looked at
 EQUAL = 0.99  # of the score of those that hold the same fingerprints, but for their contexts
 LIKE_THE_BEST = 0.8  # of the score of those that hold the same fingerprints
+NEVER = float("inf")
 WORTH = 0.25  # of the best candidate's score: what is below is left to the further search
 
 
@@ -62,36 +63,35 @@ class _Search:
 
     def verify(self, candidates: Candidates, i: int, *, whole: bool = False) -> bool:
         """Compares the text with a candidate, or with its `whole` document, and keeps the chains found; whether there were any."""
-        segment, doc = self.segments[candidates.segments[i]], int(candidates.docs[i])
-        begin, end = segment.token_range(doc) if whole else (int(candidates.begins[i]), int(candidates.ends[i]))
-        place = (int(candidates.segments[i]), doc, begin, end)
+        number, doc, begin, end = candidates.place(i)
+        segment = self.segments[number]
+        if whole:
+            begin, end = segment.token_range(doc)
+        place = number, doc, begin, end
         if place in self.seen:
             return False
         self.seen.add(place)
         chains = self.comparer.compare(segment, doc, begin, end)
         for chain in chains:
-            stands_at = (place[0], doc, chain.rows[0, 0], chain.compared.region.first_token + int(chain.rows[0, 2]))
+            stands_at = number, doc, *chain.stands_at
             one = self.chains.setdefault(stands_at, len(self.found))  # candidates of one document may overlap
             if one == len(self.found):
                 self.found.append(Found(segment, doc, chain))
-            elif chain.rows[-1, 1] > self.found[one].chain.rows[-1, 1]:
+            elif chain.hull[1] > self.found[one].chain.hull[1]:
                 self.found[one] = Found(segment, doc, chain)
         return bool(chains)
 
     def late(self) -> bool:
         """Whether the time is up; notes it as a limit."""
-        if time.monotonic() <= self.deadline:
+        if self.deadline == NEVER or time.monotonic() <= self.deadline:
             return False
         self.limits.append("timeout_ms")
         return True
 
     def opens(self, held: NDArray[np.int64]) -> int:
         """Whether a longer run than those found may stand where fingerprints are `held`: 2 for one at an end of the text, else 1."""
-        exact, renamed, reach = self.query.exact, self.query.renamed, self.comparer.reach
-        n, tokens = len(exact.keys), self.query.code_tokens
-        by_exact = kernels.open_stretches(exact.windows, tokens[:0], held[:n], reach[0], SPEC.exact.guarantee, reach[0, :0])
-        by_shape = kernels.open_stretches(renamed.windows, tokens, held[n:], reach[1], SPEC.renamed.guarantee, reach[0])
-        return max(int(by_exact), int(by_shape))
+        streams = self.query.exact.windows, self.query.renamed.windows, self.query.code_tokens
+        return int(kernels.opens(*streams, held, self.comparer.reach, SPEC.exact.guarantee, SPEC.renamed.guarantee))
 
     def uncovered(self) -> NDArray[np.bool_]:
         """For each fingerprint of both channels, whether it is of the exact one, held, and not all inside verified runs."""
@@ -112,7 +112,7 @@ def attribute_query(segments: Sequence[Segment], info: IndexInfo, query: Query, 
     repositories = whole.repositories if whole else sum(segment.repositories for segment in segments)
     weights = Weights.of(query, finder.repositories, repositories)
     least = significance.threshold(ask.sensitivity)
-    deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else float("inf")
+    deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else NEVER
     search = _Search(segments, query, finder, Comparer(query, weights, ask.kinds, least), deadline)
     if len(candidates):
         _verify_best(search, candidates)
@@ -133,9 +133,9 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
     n_tokens, more, counts = len(search.query), more_of(search.query), search.finder.counts
     most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
-    is_open = search.opens(counts)
+    is_open, least = search.opens(counts), WORTH * float(candidates.scores[0])
     for i, score in enumerate(candidates.scores[:most].tolist()):
-        if score < WORTH * candidates.scores[0] or search.late():
+        if score < least or search.late():
             return
         is_equal = beside[i] >= EQUAL and len(search.found) > 0  # to one that holds a run, of which this one may hold more
         is_worth = i < MOST_EQUALS + more or n_tokens <= SHORT or is_equal

@@ -305,13 +305,16 @@ def hold_all_for(stamp):
     """`hold_all`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def hold_all(file, parts, documents, removed, keys, payloads, counts, bound):
+    def hold_all(file, parts, documents, removed, keys, payloads, counts, bound, enough):
         """The documents that hold all of some fingerprints, rarest first: (their numbers, ascending; whether there may be more; bad
-        page or -1). At most `bound` postings of the first are read, and longer lists not at all."""
+        page or -1). At most `bound` postings of the first are read, and longer lists not at all; with `enough` documents left or fewer
+        no more are."""
         assert stamp >= 0
         docs, capped, none = np.empty(0, np.int64), False, np.empty(0, np.int64)
         words, base, none_yet = file[0], documents[0] >> 3, np.int64(0)  # a literal 0 would be a type of its own, compiled once more
         for i in range(len(keys)):
+            if i > 0 and len(docs) <= enough:
+                break
             if counts[i] > bound and i > 0:
                 continue  # it cannot narrow what rarer ones left
             room = counts[i] if len(removed) else min(bound, counts[i])

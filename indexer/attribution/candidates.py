@@ -50,6 +50,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.docs)
 
+    def place(self, i: int) -> tuple[int, int, int, int]:
+        """Segment, document and tokens [begin, end) of candidate i."""
+        return self.segments.item(i), self.docs.item(i), self.begins.item(i), self.ends.item(i)
+
     def beside_the_best(self, n: int) -> list[float]:
         """For each of the first n, its score over that of the best ones that hold its fingerprints: 1 for one of these."""
         most = int(self.prints.max(initial=-1)) + 1
@@ -113,9 +117,9 @@ class Finder:
         self.cut &= ~wanted
         return self._gather(wanted, FURTHER)
 
-    def holding_all(self, s: int, prints: NDArray[np.int64], bound: int, most: int) -> tuple[NDArray[np.int64], bool]:
+    def holding_all(self, s: int, prints: NDArray[np.int64], bound: int, most: int, enough: int = 0) -> tuple[NDArray[np.int64], bool]:
         """The live documents of segment s that hold all of some fingerprints of one channel, by the `most` rarest; and whether there
-        may be more, for none has fewer postings than `bound`."""
+        may be more, for none has fewer postings than `bound`. Where `enough` are left or fewer, these, of which some may hold not all."""
         segment, counts = self._segments[s], self._counts[s]
         if not counts[prints].all():
             return np.zeros(0, np.int64), False
@@ -123,7 +127,7 @@ class Finder:
         parts = segment.parts[0 if prints[0] < self._n_exact else 1]
         docs, more, bad = kernels.hold_all(
             segment.views, parts, segment.documents_at, segment.removed_bits, self._keys[rarest], self._payloads[s][rarest], counts[rarest],
-            bound,
+            bound, enough,
         )  # fmt: skip
         segment.file.raise_bad_page(bad)
         return docs, more

@@ -70,9 +70,10 @@ class Query:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def token(self, i: int) -> str:
-        """Token i as text."""
-        return self.data[self.starts[i] : self.ends[i]].tobytes().decode("utf-8", "replace")
+    def texts(self, tokens: NDArray[np.int64]) -> list[str]:
+        """Some tokens as text."""
+        data, bounds = self.data, zip(self.starts[tokens].tolist(), self.ends[tokens].tolist(), strict=True)
+        return [data[begin:end].tobytes().decode("utf-8", "replace") for begin, end in bounds]
 
 
 def as_utf8(text: str | bytes) -> bytes:

@@ -14,6 +14,19 @@ def count_true(flags):
 
 
 @njit(cache=True, nogil=True)
+def is_open(windows, tokens, first, last, reach, guarantee, exact_reach):
+    """1 if no single run holds all tokens of runs whose fingerprints are `first` to `last`, else 0."""
+    begin, end = windows[first], windows[last + 1] - 1 + guarantee if last + 1 < len(windows) else len(reach)
+    if len(tokens):
+        begin, end = tokens[begin], tokens[end] if end < len(tokens) else len(reach)
+    end = min(end, len(reach))
+    explained = 0
+    for t in range(begin, end if len(exact_reach) else begin):
+        explained += exact_reach[t] > 0
+    return 1 if reach[begin] < end and 2 * explained < end - begin else 0
+
+
+@njit(cache=True, nogil=True)
 def open_stretches(windows, tokens, held, reach, guarantee, exact_reach):
     """Whether a run longer than those found may stand where fingerprints that follow each other are `held`: 0 for no, 1 for yes, 2
     for the first or the last of the text.
@@ -38,16 +51,11 @@ def open_stretches(windows, tokens, held, reach, guarantee, exact_reach):
 
 
 @njit(cache=True, nogil=True)
-def is_open(windows, tokens, first, last, reach, guarantee, exact_reach):
-    """1 if no single run holds all tokens of runs whose fingerprints are `first` to `last`, else 0."""
-    begin, end = windows[first], windows[last + 1] - 1 + guarantee if last + 1 < len(windows) else len(reach)
-    if len(tokens):
-        begin, end = tokens[begin], tokens[end] if end < len(tokens) else len(reach)
-    end = min(end, len(reach))
-    explained = 0
-    for t in range(begin, end if len(exact_reach) else begin):
-        explained += exact_reach[t] > 0
-    return 1 if reach[begin] < end and 2 * explained < end - begin else 0
+def opens(exact_windows, renamed_windows, tokens, held, reach, exact_guarantee, renamed_guarantee):
+    """open_stretches of both channels, the greater; `held` of the exact one's fingerprints first, reach[0] that of exact runs."""
+    n = len(exact_windows)
+    by_exact = open_stretches(exact_windows, tokens[:0], held[:n], reach[0], exact_guarantee, reach[0, :0])
+    return max(by_exact, open_stretches(renamed_windows, tokens, held[n:], reach[1], renamed_guarantee, reach[0]))
 
 
 @njit(cache=True, nogil=True)

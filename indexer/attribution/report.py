@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from indexer.answers import GUARANTEE_TOKENS, Attribution, IndexInfo, Match, OffsetUnit, Partial, Source, Span, Status
 from indexer.attribution import frequency
 from indexer.attribution.candidates import Finder
+from indexer.attribution.chain_kernels import OTHER, OTHER_END
 from indexer.attribution.offsets import Offsets
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch, Weights
-from indexer.attribution.sources import Found, in_source, names_of, ranked, source_of
+from indexer.attribution.sources import Found, in_source, ranked, source_of
 from indexer.attribution.verify import Run
 from indexer.attribution.whole import Frequency
 from indexer.licences.notice import notice
@@ -89,22 +90,21 @@ class Report:
 
     def _placed(self, found: Found, stretches: list[Stretch]) -> tuple[tuple[int, int], tuple[Match, ...]]:
         """In which of a source's lines its hull stands, and which of the reported stretches it holds, in which lines."""
-        compared, runs = found.chain.compared, found.chain.runs
-        parts, ranges = [], [(min(run.other for run in runs), max(run.other_end for run in runs))]
-        ends = [stretch.end for stretch in stretches]
-        for run in runs:
-            for i in range(bisect_right(ends, run.begin), len(stretches)):
-                if stretches[i].begin >= run.end:
+        chain = found.chain
+        rows = chain.rows.tolist()
+        parts, ranges = [], [(min(row[OTHER] for row in rows), max(row[OTHER_END] for row in rows))]
+        for begin, end, other, _, renamed, *_ in rows:
+            for i in range(bisect_right(stretches, begin, key=_end), len(stretches)):
+                stretch = stretches[i]
+                if stretch.begin >= end:
                     break
-                low, high = max(stretches[i].begin, run.begin), min(stretches[i].end, run.end)
-                parts.append((i, run, low, high))
-                ranges.append(in_source(self.query, compared, run, low, high))
-        hull, *lines = compared.lines(ranges)
-        matches = [
-            Match(i, *where, run.kind, round((high - low) / stretches[i].tokens, 4), names_of(self.query, compared, run, low, high))
-            for (i, run, low, high), where in zip(parts, lines, strict=True)
-        ]
-        return hull, tuple(matches)
+                low, high = max(stretch.begin, begin), min(stretch.end, end)
+                where, names = in_source(self.query, chain.compared, begin, other, low, high, renamed=bool(renamed))
+                parts.append((i, "renamed" if renamed else "exact", round((high - low) / stretch.tokens, 4), names))
+                ranges.append(where)
+        hull, *lines = chain.compared.lines(ranges)
+        matches = [Match(i, first, last, *told) for (i, *told), (first, last) in zip(parts, lines, strict=True)]
+        return (hull[0], hull[1]), tuple(matches)
 
 
 def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
@@ -120,6 +120,10 @@ def disjoint(leaders: Sequence[Found]) -> list[Stretch]:
 
 def _begin(stretch: Stretch) -> int:
     return stretch.begin
+
+
+def _end(stretch: Stretch) -> int:
+    return stretch.end
 
 
 def _beyond(run: Run, taken: list[Stretch]) -> list[tuple[int, int]]:

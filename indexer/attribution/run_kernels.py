@@ -14,7 +14,6 @@ from indexer.attribution.chain_kernels import (
     K_RENAMED,
     MOST_CHAINED,
     MOST_PLACES,
-    MOST_RUNS,
     OTHER,
     OTHER_END,
     RECURRING,
@@ -182,15 +181,17 @@ def exact_runs_for(stamp):
     """`exact_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def exact_runs(text, region, low, high, rules):
-        """Exact runs between the text and tokens [low, high) of a region, the longest first; and whether all were found."""
+    def exact_runs(text, region, low, high, rules, found):
+        """Exact runs between the text and tokens [low, high) of a region, the longest first; and whether all were found.
+
+        `found`: room for those found, int64 (rules[MOST_RUNS], 4).
+        """
         assert stamp >= 0
         data, starts, ends, hashes, grams, heads, following = text
         region_data, region_starts, region_ends, region_hashes = region
         codes = region_hashes[low:high]
         region_grams = np.empty(max(0, len(codes) - rules[K_EXACT] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_EXACT], False, region_grams)
-        found = np.empty((rules[MOST_RUNS], 3), np.int64)
         n_found, is_all = find_exact(hashes, grams, heads, following, codes, region_grams, rules[MOST_PLACES], found)
         found = found[:n_found]
         longest = longest_first(found[:, 2].copy(), rules[MOST_CHAINED])
@@ -214,7 +215,7 @@ def renamed_runs_for(stamp):
     """`renamed_runs`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def renamed_runs(shape, hashes, codes, code_tokens, region_hashes, low, high, rules):
+    def renamed_runs(shape, hashes, codes, code_tokens, region_hashes, low, high, rules, found):
         """The same of the renamed stream, with the runs' blanks."""
         assert stamp >= 0
         text_codes, text_tokens, before, behind, grams, heads, following = shape
@@ -223,7 +224,6 @@ def renamed_runs_for(stamp):
         codes = codes[first:stop]
         region_grams = np.empty(max(0, len(codes) - rules[K_RENAMED] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_RENAMED], True, region_grams)
-        found = np.empty((rules[MOST_RUNS], 4), np.int64)
         region_before, region_behind = occurrences(codes)
         n_found, is_all = find_renamed(
             text_codes, before, behind, grams, heads, following,

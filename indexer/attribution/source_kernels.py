@@ -107,3 +107,19 @@ def renamed_pairs(tokens, codes, other_tokens, other_codes, begin, other, low, h
             pairs[n, 0], pairs[n, 1], seen[n] = other_tokens[i + shift], tokens[i], theirs
             n += 1
     return pairs[:n]
+
+
+@njit(cache=True, nogil=True)
+def renamed_part(tokens, codes, other_tokens, other_codes, n_other, begin, other, low, high):
+    """renamed_range and renamed_pairs at once."""
+    first, last = renamed_range(tokens, other_tokens, n_other, begin, other, low, high)
+    return np.int64(first), np.int64(last), renamed_pairs(tokens, codes, other_tokens, other_codes, begin, other, low, high)
+
+
+@njit(cache=True, nogil=True)
+def lines_of_tokens(data, starts, ends, ranges, before):
+    """The 1-based lines, `before` of them before the region, that hold tokens [begin, end) of each of some ranges: int64 (ranges, 2)."""
+    firsts, lasts = np.empty(len(ranges), np.int64), np.empty(len(ranges), np.int64)
+    for i in range(len(ranges)):
+        firsts[i], lasts[i] = starts[ranges[i, 0]], ends[ranges[i, 1] - 1] - 1
+    return lines_of(data, firsts, lasts) + before

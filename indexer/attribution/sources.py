@@ -16,7 +16,7 @@ from indexer.answers import Match, Source
 from indexer.attribution import source_kernels as kernels
 from indexer.attribution.chain_kernels import BEGIN, END
 from indexer.attribution.query import Query
-from indexer.attribution.verify import Chain, Compared, Run
+from indexer.attribution.verify import Chain, Compared
 from indexer.segment.prepare import IS_FORK, IS_VENDORED
 from indexer.segment.segment import Segment
 
@@ -65,35 +65,30 @@ def _ranks(found: list[Found]) -> list[tuple[Any, ...]]:
 
 def _no_rarer_than_exact(found: list[Found]) -> list[Found]:
     """A renamed run inside an exact one of another source counts no more than that one: what is common as it stands, is so renamed."""
-    if not any(one.chain.is_renamed for one in found):
+    whole = [one.chain for one in found if len(one.chain.rows) == 1 and not one.chain.is_renamed]
+    if not whole or len(whole) == len(found):
         return found
-    exact = [(chain.runs[0], chain.score) for one in found if len((chain := one.chain).rows) == 1 and not chain.is_renamed]
+    exact = [(*chain.hull, chain.score) for chain in whole]
     least = []
     for one in found:
         score = one.chain.score
         if one.chain.is_renamed:
-            begin, end = one.chain.runs[0].begin, one.chain.runs[-1].end
-            score = min([score, *(other for run, other in exact if run.begin <= begin and end <= run.end)])
+            begin, end = one.chain.hull
+            score = min([score, *(other for low, high, other in exact if low <= begin and end <= high)])
         least.append(one if score == one.chain.score else replace(one, chain=replace(one.chain, score=score)))
     return least
 
 
-def in_source(query: Query, compared: Compared, run: Run, low: int, high: int) -> tuple[int, int]:
-    """The region's tokens at which tokens [low, high) of a run stand; of a renamed one whole elements, whose literals may differ in
-    length."""
-    if run.kind == "exact":
-        return run.other + low - run.begin, run.other + high - run.begin
-    tokens, others = query.code_tokens, compared.code_tokens
-    return kernels.renamed_range(tokens, others, len(compared.starts), run.begin, run.other, low, high)  # type: ignore[no-any-return]
-
-
-def names_of(query: Query, compared: Compared, run: Run, low: int, high: int) -> dict[str, str] | None:
-    """The source's identifiers -> the text's in tokens [low, high) of a renamed run; only those that differ."""
-    if run.kind != "renamed":
-        return None
+def in_source(
+    query: Query, compared: Compared, begin: int, other: int, low: int, high: int, *, renamed: bool
+) -> tuple[tuple[int, int], dict[str, str] | None]:
+    """The region's tokens at which tokens [low, high) of a run from `begin` and `other` on stand; of a renamed one whole elements, whose
+    literals may differ in length, and the source's identifiers -> the text's, only those that differ."""
+    if not renamed:
+        return (other + low - begin, other + high - begin), None
     streams = query.code_tokens, query.codes, compared.code_tokens, compared.codes
-    pairs = kernels.renamed_pairs(*streams, run.begin, run.other, low, high).tolist()
-    return {compared.token(theirs): query.token(mine) for theirs, mine in pairs}
+    first, last, pairs = kernels.renamed_part(*streams, len(compared.starts), begin, other, low, high)
+    return (first, last), dict(zip(compared.texts(pairs[:, 0]), query.texts(pairs[:, 1]), strict=True))
 
 
 def source_of(
@@ -105,7 +100,6 @@ def source_of(
     copies_total: int = 0,
 ) -> Source:
     """The reported form; `row` is the document's, `lines` those of the hull."""
-    runs = found.chain.runs
     start_line, end_line = lines
     return Source(
         document_id=row["document_id"],
@@ -123,7 +117,7 @@ def source_of(
         project_url=row["project_url"],
         swhid=f"swh:1:cnt:{row['content_id']};lines={start_line}-{end_line}",
         purl=row["purl"],
-        kind="edited" if len(runs) > 1 else runs[0].kind,
+        kind="edited" if len(found.chain.rows) > 1 else "renamed" if found.chain.is_renamed else "exact",
         similarity=found.chain.similarity,
         score=round(found.chain.score, 3),
         matches=matches,

@@ -6,9 +6,11 @@ nothing; nothing is reported on the word of a hash.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from indexer.attribution import verify_kernels as kernels
 from indexer.attribution.query import Query
 from indexer.attribution.run_kernels import occurrences
 from indexer.attribution.significance import COVERAGE_POWER, STRETCH_NORM, Stretch, Weights
-from indexer.attribution.source_kernels import lines_of
+from indexer.attribution.source_kernels import lines_of_tokens
 from indexer.fingerprint.spec import SPEC
 from indexer.segment.prepare import COMMENT_SHIFT
 from indexer.segment.segment import Region, Segment
@@ -33,11 +35,14 @@ MOST_PLACES = 16  # of one k-gram of the text that are tried against one place o
 MOST_RUNS = 65_536  # found between a text and one candidate
 MOST_CHAINED = 96  # of them, the longest, that are chained
 MOST_CHAINS = 16  # of one region
+MOST_SCRATCH = 1 << 16  # bytes of a region that room is kept for: most have fewer
 MOST_BLOCKS = 64  # kept unpacked: copies of one file, and its versions, often stand in the same ones
 _RULES = (
     SPEC.exact.k, SPEC.renamed.k, GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS,
     LONGEST_GAP, LOOSE, LEAST_RENAMED,
 )  # fmt: skip
+
+_KEPT = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +71,15 @@ class Compared:
     codes: NDArray[np.uint64]
     code_tokens: NDArray[np.int32]
 
-    def token(self, i: int) -> str:
-        """Token i as text."""
-        return self.region.data[self.starts[i] : self.ends[i]].decode("utf-8", "replace")
+    def texts(self, tokens: NDArray[np.int64]) -> list[str]:
+        """Some tokens as text."""
+        data, bounds = self.region.data, zip(self.starts[tokens].tolist(), self.ends[tokens].tolist(), strict=True)
+        return [data[begin:end].decode("utf-8", "replace") for begin, end in bounds]
 
-    def lines(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    def lines(self, ranges: Sequence[tuple[int, int]]) -> list[list[int]]:
         """The 1-based inclusive lines of the document that hold tokens [begin, end), of each range. About 1 µs for each 10 KB before."""
-        firsts, lasts = np.array(ranges).T
-        lines = lines_of(np.frombuffer(self.region.data, np.uint8), self.starts[firsts], self.ends[lasts - 1] - 1)
-        return [(first, last) for first, last in (lines + self.region.first_line).tolist()]
+        data = np.frombuffer(self.region.data, np.uint8)
+        return lines_of_tokens(data, self.starts, self.ends, np.array(ranges), self.region.first_line).tolist()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,16 @@ class Chain:
     def runs(self) -> tuple[Run, ...]:
         """In text order."""
         return tuple(self._run(*row) for row in self.rows.tolist())
+
+    @property
+    def stands_at(self) -> tuple[int, int]:
+        """The text's token at which its first run begins, and the segment's."""
+        return self.rows.item(0, chain_kernels.BEGIN), self.compared.region.first_token + self.rows.item(0, chain_kernels.OTHER)
+
+    @property
+    def hull(self) -> tuple[int, int]:
+        """The text's tokens from the begin of its first run to the end of its last."""
+        return self.rows.item(0, chain_kernels.BEGIN), self.rows.item(-1, chain_kernels.END)
 
     @property
     def is_renamed(self) -> bool:
@@ -119,6 +134,7 @@ class Comparer:
         self._shape = (query.codes, query.code_tokens, *occurrences(query.codes), renamed.grams, renamed.heads, renamed.following)
         self._wanted = (weights.exact, weights.renamed, "exact" in kinds, "renamed" in kinds, least, STRETCH_NORM, COVERAGE_POWER)
         self.covered, self.reach = np.zeros(len(query), np.bool_), np.zeros((2, len(query)), np.int64)
+        self._tables = byte_classes(), keyword_table()
         self.cut = False
         self._blocks: dict[tuple[int, int], bytes] = {}
 
@@ -127,32 +143,38 @@ class Comparer:
 
         Cost: unpacking, tokenizing and comparing them; about 0.1 ms for one block, twice where a run goes on beyond them.
         """
-        first, stop = segment.token_range(doc)
-        begin, end = max(first, begin - PADDING), min(stop, end + PADDING)
-        chains, goes_on = self._chains(segment, doc, begin, end, (first, stop))
+        chains, goes_on = self._chains(segment, doc, begin - PADDING, end + PADDING)
         if goes_on:
-            more = len(self.covered)
-            chains, _ = self._chains(segment, doc, max(first, begin - more), min(stop, end + more), (first, stop))
+            more = PADDING + len(self.covered)
+            chains, _ = self._chains(segment, doc, begin - more, end + more)
         return chains
 
-    def _chains(self, segment: Segment, doc: int, begin: int, end: int, document: tuple[int, int]) -> tuple[list[Chain], bool]:
-        """The chains in tokens [begin, end), and whether a run ends where they do, but neither the text nor the document."""
+    def _chains(self, segment: Segment, doc: int, begin: int, end: int) -> tuple[list[Chain], bool]:
+        """The chains in the document's tokens [begin, end), and whether a run ends where they do, but neither the text nor the document."""
         if len(self._blocks) > MOST_BLOCKS:
             self._blocks.clear()
         region = segment.region(doc, begin, end, self._blocks)
-        low, high = begin - region.first_token, end - region.first_token
-        family = segment.value("doc.flags", doc) >> COMMENT_SHIFT
-        runs, ends, alike, scores, blanks, region_tokens, is_all = kernels.compare(
-            self._text, self._shape, np.frombuffer(region.data, np.uint8), byte_classes(), keyword_table(), low, high, family, _RULES,
-            *self._wanted, self.covered, self.reach,
+        first, last = region.document
+        is_cut = begin > first, end < last, region.first_byte > 0
+        low, high = max(begin, first) - region.first_token, min(end, last) - region.first_token
+        runs, ends, alike, scores, blanks, region_tokens, goes_on, is_all = kernels.compare(
+            self._text, self._shape, np.frombuffer(region.data, np.uint8), *self._tables, low, high, is_cut,
+            region.flags >> COMMENT_SHIFT, _RULES, *self._wanted, self.covered, self.reach, _scratch(len(region.data)),
         )  # fmt: skip
         self.cut |= not is_all
         compared = Compared(region, *region_tokens)
-        first, chains, goes_on = 0, [], False
+        one, chains = 0, []
         for stop, similarity, score in zip(ends.tolist(), alike.tolist(), scores.tolist(), strict=True):
-            rows = runs[first:stop]
-            goes_on |= begin > document[0] and rows[0, chain_kernels.OTHER] == low and rows[0, chain_kernels.BEGIN] > 0
-            goes_on |= end < document[1] and rows[-1, chain_kernels.OTHER_END] == high and rows[-1, chain_kernels.END] < len(self.covered)
-            chains.append(Chain(compared, rows, blanks, similarity, score))
-            first = stop
-        return chains, bool(goes_on)
+            chains.append(Chain(compared, runs[one:stop], blanks, similarity, score))
+            one = stop
+        return chains, goes_on
+
+
+def _scratch(room: int) -> tuple[NDArray[Any], ...]:
+    """What the kernel works in, for a region of so many bytes. One a thread, kept: fresh memory costs more than many a comparison."""
+    arrays: tuple[NDArray[Any], ...] | None = getattr(_KEPT, "arrays", None)
+    if arrays is None or len(arrays[0]) < room or len(arrays[0]) > max(room, MOST_SCRATCH):
+        room = max(room, MOST_SCRATCH)
+        arrays = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint64), np.empty((MOST_RUNS, 4), np.int64)
+        _KEPT.arrays = arrays
+    return arrays

@@ -8,6 +8,8 @@ from indexer.attribution.chain_kernels import (
     BEGIN,
     END,
     LEAST_RENAMED,
+    OTHER,
+    OTHER_END,
     RENAMED,
     SUFFICES,
     SUFFICES_RENAMED,
@@ -25,7 +27,44 @@ from indexer.fingerprint import kernels as fingerprint_kernels
 from indexer.text import kernels as text_kernels
 from indexer.text.kernels import mark_comments, rename, tokenize
 
+STEP = 1024  # bytes of a region that are read at a time, until the line's end
+ENDS_SHOW = (1, 7)  # families of comments of which an end without a begin is known as such, by mark_comments
+
 STAMP = stamp_of(chain_kernels, reach_kernels, run_kernels, fingerprint_kernels, text_kernels)
+
+
+def tokenize_lines_for(stamp):
+    """`tokenize_lines`, cached for this state of the kernels it calls."""
+
+    @njit(cache=True, nogil=True)
+    def tokenize_lines(data, byte, n, least, classes, tokens):
+        """Goes on with the tokens of a region at `byte`, where a line begins and n tokens stand before, to the end of a line; tokens:
+        (starts, ends, hashes). Ends when one stands behind the line of token `least` - 1, or with the region: (the byte there, how many
+        tokens there are then).
+
+        A line's end separates tokens, and no literal goes beyond it: what follows changes nothing of what was read.
+        """
+        assert stamp >= 0
+        starts, ends, hashes = tokens
+        offsets, counts = np.empty(2, np.int64), np.empty(2, np.int64)
+        while byte < len(data):
+            offsets[0], offsets[1] = byte, min(byte + STEP, len(data))
+            while offsets[1] < len(data) and data[offsets[1] - 1] != 10 and data[offsets[1] - 1] != 13:
+                offsets[1] += 1
+            n += tokenize(data, offsets, classes, starts[n:], ends[n:], hashes[n:], counts)
+            byte = offsets[1]
+            if n > least > 0:
+                line_end = starts[least - 1]
+                while line_end < byte and data[line_end] != 10 and data[line_end] != 13:
+                    line_end += 1
+                if starts[n - 1] > line_end:
+                    break
+        return byte, n
+
+    return tokenize_lines
+
+
+tokenize_lines = tokenize_lines_for(STAMP)
 
 
 def whole_lines_for(stamp):
@@ -63,6 +102,7 @@ def compare_for(stamp):
         keywords,
         low,
         high,
+        is_cut,
         family,
         rules,
         exact_sums,
@@ -74,22 +114,26 @@ def compare_for(stamp):
         coverage_power,
         covered,
         reach,
+        scratch,
     ):
         """Chains between the text and tokens [low, high) of a region that are findings: of a run that suffices, or of `least` strength.
 
         Marks their tokens in `covered`, and in `reach` int64 (2, tokens) how far exact runs and all that suffice go. Where exact runs
-        leave fewer than rules[LEAST_RENAMED] tokens no renamed ones are looked for. Returns (runs, chain ends, similarities,
-        strengths, blanks, the region's token starts and ends, codes and their tokens, whether all runs were found).
+        leave fewer than rules[LEAST_RENAMED] tokens no renamed ones are looked for. `is_cut`: whether the document goes on before `low`,
+        behind `high` and before the region. `scratch`: room for tokens, int32, int32 and uint64 (bytes of the region,), and for runs,
+        int64 (rules[MOST_RUNS], 4). Returns (runs, chain ends, similarities, strengths, blanks, the starts and ends of the region's
+        tokens as far as they were read, codes and their tokens, whether a run ends where the document was cut, whether all runs were
+        found).
         """
         assert stamp >= 0
         n_tokens, room = len(text[1]), len(region_data)
         offsets, token_offsets = np.zeros(2, np.int64), np.zeros(2, np.int64)
         offsets[1] = room
-        starts, ends, hashes = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint64)
-        n = tokenize(region_data, offsets, classes, starts, ends, hashes, token_offsets)
-        starts, ends, hashes = starts[:n], ends[:n], hashes[:n]
-        high = min(high, n)
-        runs, is_all = exact_runs(text, (region_data, starts, ends, hashes), low, high, rules)
+        all_tokens, found = scratch[:3], scratch[3]
+        byte, n = tokenize_lines(region_data, np.int64(0), np.int64(0), high, classes, all_tokens)
+        starts, ends, hashes = all_tokens[0][:n], all_tokens[1][:n], all_tokens[2][:n]
+        cut_at, high = high, min(high, n)
+        runs, is_all = exact_runs(text, (region_data, starts, ends, hashes), low, high, rules, found)
         blanks = np.empty(0, np.int64)
         by_exact = np.zeros(n_tokens, np.bool_)
         for r in range(len(runs)):
@@ -101,13 +145,16 @@ def compare_for(stamp):
             token_offsets[0], token_offsets[1] = whole_lines(region_data, starts, low, high)
             m = rename(region_data, offsets, keywords, starts, ends, hashes, token_offsets, codes, code_tokens, np.zeros(2, np.int64))
             codes, code_tokens = codes[:m], code_tokens[:m]
-            shapes, blanks, all_renamed = renamed_runs(shape, text[3], codes, code_tokens, hashes, low, high, rules)
+            shapes, blanks, all_renamed = renamed_runs(shape, text[3], codes, code_tokens, hashes, low, high, rules, found)
             is_all &= all_renamed
             for r in range(len(shapes)):
                 extend(reach[1], shapes[r, BEGIN], shapes[r, END])
             runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED])
         plain = np.arange(n + 1)
         if len(runs) > 1 and family:
+            if is_cut[2] and family in ENDS_SHOW and byte < room:  # the end of a comment that began before the region may follow
+                byte, n = tokenize_lines(region_data, byte, n, room, classes, all_tokens)
+                starts, ends, plain = all_tokens[0][:n], all_tokens[1][:n], np.arange(n + 1)
             in_comment = np.zeros(n, np.bool_)
             mark_comments(region_data, starts, ends, family, in_comment)
             for t in range(n):
@@ -115,7 +162,7 @@ def compare_for(stamp):
         runs, chain_ends = chain_up(runs, plain, rules, shape[1], code_tokens[:m])
         kept, kept_ends = np.empty(runs.shape, np.int64), np.empty(len(chain_ends), np.int64)
         alike, strengths = np.empty(len(chain_ends), np.float64), np.empty(len(chain_ends), np.float64)
-        n_kept, n_chains = 0, 0
+        n_kept, n_chains, goes_on = 0, 0, False
         for c in range(len(chain_ends)):
             first = n_kept
             is_finding = False
@@ -134,10 +181,16 @@ def compare_for(stamp):
                 if not chain[r, RENAMED]:
                     for of in range(2):
                         extend(reach[of], chain[r, BEGIN], chain[r, END])
+            goes_on |= is_cut[0] and chain[0, OTHER] == low and chain[0, BEGIN] > 0
+            goes_on |= is_cut[1] and chain[-1, OTHER_END] == cut_at and chain[-1, END] < n_tokens
             kept_ends[n_chains] = n_kept
             n_chains += 1
-        region_tokens = (starts, ends, codes[:m], code_tokens[:m])
-        return kept[:n_kept], kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, is_all
+        if n_chains == 0:
+            n = 0
+        if not kept[:n_kept, RENAMED].any():
+            m = 0
+        region_tokens = (starts[:n].copy(), ends[:n].copy(), codes[:m].copy(), code_tokens[:m].copy())  # scratch is used again
+        return kept[:n_kept].copy(), kept_ends[:n_chains], alike[:n_chains], strengths[:n_chains], blanks, region_tokens, goes_on, is_all
 
     return compare
 

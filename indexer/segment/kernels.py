@@ -101,6 +101,41 @@ def find_last_many(words, touched, crcs, base, n, values, out):
 
 
 @njit(cache=True, nogil=True)
+def find_region(file, columns, doc, begin, end):
+    """Where the blocks are unpacked that hold tokens [begin, end) of the segment, as far as they are a document's.
+
+    file: (words, halves, bytes, touched, crcs); columns: the bytes of doc.first_token, doc.size, doc.block, doc.block_offset, doc.flags,
+    block.first_token, block.doc_byte and block.doc_line, and how many blocks there are. Returns a bad page or -1, the first and the last
+    block, the byte of the first at which the document's begin and how many are left of the document, its byte, line and token there, the
+    document's first token and the one behind its last, and its flags.
+    """
+    words, halves, data, touched, crcs = file
+    first_tokens, sizes, blocks, offsets, flags, block_tokens, block_bytes, block_lines, n_blocks = columns
+    for at, width in (
+        (first_tokens + 8 * doc, 16), (sizes + 8 * doc, 8), (blocks + 8 * doc, 8), (offsets + 4 * doc, 4), (flags + doc, 1),
+    ):  # fmt: skip
+        bad = check(words, touched, crcs, at, at + width)
+        if bad >= 0:
+            return bad, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    first_token, stop = np.int64(words[(first_tokens >> 3) + doc]), np.int64(words[(first_tokens >> 3) + doc + 1])
+    size, block = np.int64(words[(sizes >> 3) + doc]), np.int64(words[(blocks >> 3) + doc])
+    offset, flag = np.int64(halves[(offsets >> 2) + doc]), np.int64(data[flags + doc])
+    low, high = max(first_token, min(begin, stop - 1)), max(first_token, min(end, stop) - 1)
+    first = find_last_at_most(words, touched, crcs, block_tokens >> 3, n_blocks + 1, np.uint64(low))
+    last = find_last_at_most(words, touched, crcs, block_tokens >> 3, n_blocks + 1, np.uint64(high))
+    if first < -1 or last < -1:
+        return -2 - min(first, last), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    if first <= block:
+        return -1, block, last, offset, size, 0, 0, first_token, first_token, stop, flag
+    for at in (block_tokens, block_bytes, block_lines):
+        bad = check(words, touched, crcs, at + 8 * first, at + 8 * first + 8)
+        if bad >= 0:
+            return bad, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    byte, line = np.int64(words[(block_bytes >> 3) + first]), np.int64(words[(block_lines >> 3) + first])
+    return -1, first, last, 0, size - byte, byte, line, np.int64(words[(block_tokens >> 3) + first]), first_token, stop, flag
+
+
+@njit(cache=True, nogil=True)
 def read_varint(data, i):
     """(value, next byte) of the LEB128 number at byte i."""
     value, shift = np.uint64(0), np.uint64(0)

@@ -22,6 +22,7 @@ from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import Fingerprints, fingerprint_exact, fingerprint_renamed
 from indexer.licences.categories import license_ids, license_type
 from indexer.segment import build_kernels as kernels
+from indexer.segment.frames import pack
 from indexer.text.comments import family_of
 from indexer.text.tokens import Renamed, Tokens, rename, tokenize
 from indexer.text.words import WordStreams, analyze
@@ -143,10 +144,9 @@ def _seconds(date: str | None) -> int:
 
 def compress_rows(rows: list[dict[str, Any]]) -> tuple[list[bytes], list[int]]:
     """Frames of ROWS_A_BLOCK rows each, one JSON line a row, and the row at which each begins."""
-    codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
     firsts = list(range(0, len(rows), ROWS_A_BLOCK))
     lines = ["\n".join(json.dumps(row) for row in rows[i : i + ROWS_A_BLOCK]).encode() for i in firsts]
-    return [len(line).to_bytes(4, "little") + codec.compress(line, asbytes=True) for line in lines], firsts
+    return [len(line).to_bytes(4, "little") + pack(line, ZSTD_LEVEL) for line in lines], firsts
 
 
 def cut_blocks(
@@ -155,9 +155,8 @@ def cut_blocks(
     """Zstd frames of text, what is known of each, and where each document begins in them."""
     begins, block_columns, columns = cut_text(tokens, renamed)
     ends = np.append(begins[1:], tokens.offsets[-1])
-    codec = pa.Codec("zstd", compression_level=level)
     pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-    return [codec.compress(tokens.data[b:e].data, asbytes=True) for b, e in pairs], block_columns, columns
+    return [pack(tokens.data[b:e].data, level) for b, e in pairs], block_columns, columns
 
 
 def cut_text(tokens: Tokens, renamed: Renamed) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from indexer.errors import IndexCorrupt
@@ -21,6 +20,7 @@ from indexer.fingerprint.kernels import MAX_POSITIONS
 from indexer.fingerprint.spec import SPEC, Channel
 from indexer.segment import kernels
 from indexer.segment.format import SectionFile
+from indexer.segment.frames import unpack
 from indexer.segment.removed import Removed
 
 KIND = "segment"
@@ -63,14 +63,18 @@ class Postings:
     more: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A stretch of one document: its bytes, and where it begins in the document (byte, line end count) and segment (token)."""
+class Region(NamedTuple):
+    """A stretch of one document: its bytes, and where it begins in the document (byte, line end count) and segment (token).
+
+    `document`: the tokens of the whole document, as positions in the segment; `flags`: its doc.flags.
+    """
 
     data: bytes
     first_byte: int
     first_line: int
     first_token: int
+    document: tuple[int, int]
+    flags: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,14 @@ class Segment:
             (section(f"{name}.directory")[0], section(f"{name}.entries")[0], *section(f"{name}.lists"), channels[name]["bits"])
             for name in (SPEC.exact.name, SPEC.renamed.name)
         )
+
+    @cached_property
+    def _region_columns(self) -> tuple[int, ...]:
+        """The bytes of the columns that find_region reads, and how many blocks there are."""
+        documents = "doc.first_token", "doc.size", "doc.block", "doc.block_offset", "doc.flags"
+        blocks = "block.first_token", "block.doc_byte", "block.doc_line"
+        begin, end = self.file.section("block.first_token")
+        return *(self.file.section(name)[0] for name in documents + blocks), ((end - begin) >> 3) - 1
 
     def live(self) -> NDArray[np.int64]:
         """The numbers of all live documents, ascending."""
@@ -249,32 +261,30 @@ class Segment:
 
         Unpacks 16 to 48 KB at least, but for blocks in `kept`, which the caller owns and may empty; new ones are added to it.
         """
-        begin, end = self.token_range(doc)
-        first = self._last("block.first_token", min(max(first_token, begin), end))
-        last = self._last("block.first_token", max(begin, min(last_token, end) - 1))
-        return self._unpack(doc, max(first, self.value("doc.block", doc)), last, {} if kept is None else kept)
+        found = kernels.find_region(self.views, self._region_columns, doc, first_token, last_token)
+        bad, first, last, begin, size, byte, line, token, first_token, stop, flags = found
+        self.file.raise_bad_page(bad)
+        text = self._unpack(first, last, {} if kept is None else kept)
+        return Region(text[begin : begin + size], byte, line, token, (first_token, stop), flags)
 
     def content(self, doc: int) -> bytes:
         """A document's whole text, UTF-8."""
-        size = self.value("doc.size", doc)
+        size, begin = self.value("doc.size", doc), self.value("doc.block_offset", doc)
         first = last = self.value("doc.block", doc)
-        have = self.value("block.raw", first) - self.value("doc.block_offset", doc)
+        have = self.value("block.raw", first) - begin
         while have < size:
             last += 1
             have += self.value("block.raw", last)
-        return self._unpack(doc, first, last, {}).data
+        return self._unpack(first, last, {})[begin : begin + size]
 
-    def _unpack(self, doc: int, first: int, last: int, kept: dict[tuple[int, int], bytes]) -> Region:
+    def _unpack(self, first: int, last: int, kept: dict[tuple[int, int], bytes]) -> bytes:
+        blocks = []
         for block in range(first, last + 1):
-            if (id(self), block) not in kept:
-                kept[id(self), block] = self._block(block)
-        text = b"".join([kept[id(self), block] for block in range(first, last + 1)])
-        size = self.value("doc.size", doc)
-        if first == self.value("doc.block", doc):
-            begin = self.value("doc.block_offset", doc)
-            return Region(text[begin : begin + size], 0, 0, self.value("doc.first_token", doc))
-        byte = self.value("block.doc_byte", first)
-        return Region(text[: size - byte], byte, self.value("block.doc_line", first), self.value("block.first_token", first))
+            text = kept.get((id(self), block))
+            if text is None:
+                text = kept[id(self), block] = self._block(block)
+            blocks.append(text)
+        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
     def _block(self, block: int) -> bytes:
         frame = self.file.read("text", self.value("block.offset", block), self.value("block.offset", block + 1))
@@ -282,8 +292,8 @@ class Segment:
 
     def _decompress(self, frame: bytes, size: int) -> bytes:
         try:
-            return pa.decompress(frame, size, "zstd", asbytes=True)  # type: ignore[no-any-return]
-        except (OSError, pa.ArrowInvalid) as error:  # unreachable unless the writer was at fault: the pages passed their checksums
+            return unpack(frame, size)
+        except ValueError as error:  # unreachable unless the writer was at fault: the pages passed their checksums
             raise IndexCorrupt(f"{self.file.path}: a block does not unpack ({error}); rebuild the index with wherefrom index") from error
 
     def row(self, doc: int, kept: dict[tuple[int, int], list[bytes]] | None = None) -> dict[str, Any]:
