@@ -20,9 +20,8 @@ from indexer.segment.segment import Segment
 
 TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
 ALWAYS_READ = 4  # lists, the rarest
-MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
-MOST_LOOKED_AT = 8_192  # postings of one segment, or 128 a fingerprint of the text
-MOST_TAKEN = 2_048  # at most MOST_POSTINGS of each list counted, or 32 a fingerprint
+MOST_POSTINGS = 512  # of the other lists; of the rarest, so many are taken once their contexts have been compared
+MOST_OF_ALL = 2_048  # postings of one segment, or 32 a fingerprint of the text: then no more lists are read
 MOST_GROUPS = 1024  # of one segment, by score, or one for each two fingerprints
 FURTHER = 16  # times these bounds when reading on
 
@@ -172,8 +171,8 @@ def read_first(postings: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _bounds(n: int, times: int) -> tuple[int, ...]:
-    """Lists read whatever they cost, postings taken of one list, postings looked at and taken in all, for n fingerprints."""
-    return ALWAYS_READ, times * MOST_POSTINGS, times * max(MOST_LOOKED_AT, 128 * n), times * max(MOST_TAKEN, 32 * n)
+    """Lists read whatever they cost, the length of the others, postings in all, for n fingerprints."""
+    return ALWAYS_READ, times * MOST_POSTINGS, times * max(MOST_OF_ALL, 32 * n)
 
 
 def _read(postings: NDArray[np.int64], wanted: NDArray[np.bool_], reading: tuple[int, ...]) -> NDArray[np.bool_]:

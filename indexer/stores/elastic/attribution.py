@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
-from indexer.attribution.attribute import MOST_EQUALS, WORTH, Ask, attribute_query, more_of
-from indexer.attribution.candidates import Finder
+from indexer.attribution.attribute import Ask, attribute_query
 from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
@@ -25,6 +24,7 @@ from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
+from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
 
@@ -36,7 +36,8 @@ _ROUNDING = 1e-9  # equal sums of weights may differ by so much
 class _Cluster:
     """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
 
-    `texts` by number, None for one that is gone; `exhausted` bool (prints,): no others may matter; `open` is noted when attribution asks.
+    `texts`: the numbers of the documents fetched, with those that are gone; `unread`: what others may score at most, by number, and
+    `is_listed`: all that are worth it; `exhausted` bool (prints,): no others may matter. `awaits`, `open`: what attribution asked for.
     """
 
     generation: Generation
@@ -45,9 +46,12 @@ class _Cluster:
     left_out: list[Json]
     survey: Survey
     exhausted: NDArray[np.bool_]
-    texts: dict[int, Json | None] = field(default_factory=dict)
+    texts: set[int] = field(default_factory=set)
     segments: tuple[Scratch, ...] = ()
     open: list[int] = field(default_factory=list)
+    unread: dict[int, float] = field(default_factory=dict)
+    is_listed: bool = False
+    awaits: bool = False
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
@@ -55,6 +59,8 @@ class _Cluster:
         terms, left_out = Terms.of(query), questions.without(exclude)
         survey = Survey.of(generation, terms, left_out)
         made = cls(generation, query, terms, left_out, survey, np.zeros(len(terms), np.bool_))
+        made.unread = dict(zip(survey.numbers.tolist(), survey.scores.tolist(), strict=True))
+        made.is_listed = len(survey.numbers) < CANDIDATES
         made._add(survey.texts)
         return made
 
@@ -83,40 +89,38 @@ class _Cluster:
         """How many the corpus has."""
         return self.generation.repositories
 
-    def fetch_likely(self) -> None:
-        """Fetches the documents that attribution may verify for their score: those that may score as well as so many others do."""
-        most = MOST_EQUALS + more_of(self.query)
-        while self.segments and len(self.texts) < len(self.survey.numbers):
-            scores = Finder(self.segments, self.query, self).find().scores
-            best = float(scores[0]) if len(scores) else 0.0  # where its hits lie apart the best one scores less than it holds
-            last = float(scores[most - 1]) if len(scores) >= most else 0.0
-            more = self._likely(max(WORTH * best, last), above=last)[:most]
-            if not more:
-                return
-            self._add(dict.fromkeys(more) | self.generation.numbered(more))
+    def may_beat(self, score: float) -> bool:
+        """Whether documents that are missing may score more."""
+        self.awaits = bool(self.unread) and max(self.unread.values()) > score + _ROUNDING
+        return self.awaits
 
-    def _likely(self, least: float, above: float) -> list[int]:
-        """The documents not fetched yet that may score so well, the likeliest first."""
-        numbers, scores = self.survey.numbers, self.survey.scores
-        likely = np.flatnonzero((scores >= least) & (scores > above + _ROUNDING))
-        in_order = numbers[likely[np.lexsort((numbers[likely], -scores[likely]))]].tolist()
-        return [number for number in in_order if number not in self.texts]
+    def fetch_likely(self) -> None:
+        """Fetches the next documents that may score best."""
+        if not self.is_listed and len(self.unread) <= CANDIDATES // 2:
+            self.unread = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
+            self.is_listed = True
+            self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
+        more = sorted(self.unread, key=lambda number: (-self.unread[number], number))[: CANDIDATES // 2]
+        self.awaits = False
+        self._add(dict.fromkeys(more) | self.generation.numbered(more))
 
     def _add(self, texts: dict[int, Json | None] | dict[int, Json]) -> None:
-        self.texts |= texts
-        there = [text for _, text in sorted(self.texts.items()) if text is not None]  # their order in the index decides between equals
-        self.segments = (segment_of(there, self._common()),) if there else ()
+        there = [text for _, text in sorted(texts.items()) if text is not None]  # their order in the index decides between equals
+        self.texts |= texts.keys()
+        self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
+        if there:
+            self.segments += (segment_of(there, self._asked_of()),)
 
-    def _common(self) -> dict[Channel, NDArray[np.uint64]]:
+    def _asked_of(self) -> dict[Channel, PrintsAsked]:
         is_common, n = self.postings > LONG_LIST, len(self.query.exact.keys)
         streams = (self.query.exact, is_common[:n]), (self.query.renamed, is_common[n:])
-        return {stream.channel: np.unique(stream.values[which]) for stream, which in streams}
+        return {one.channel: PrintsAsked(np.unique(one.values), np.unique(one.values[which])) for one, which in streams}
 
     def lacks(self, is_open: NDArray[np.bool_]) -> bool:
         """Whether open fingerprints have documents that were not fetched and may matter."""
         wanted = np.flatnonzero(is_open & ~self.exhausted)
-        if len(wanted) and self.segments:
-            here = self.segments[0].files_holding(self.query.exact.values[wanted])
+        if len(wanted):
+            here = sum(segment.files_holding(self.query.exact.values[wanted]) for segment in self.segments)
             wanted = wanted[self.files[wanted] > here]
         self.open = wanted.tolist()
         return bool(self.open)
@@ -166,22 +170,24 @@ def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequ
     begun, query = time.monotonic(), Query.of(text)
     if len(query) < GUARANTEE_TOKENS:
         return attribute_query((), generation.info, query, ask)
-    cluster = _Cluster.of(generation, query, exclude)
-    cluster.fetch_likely()
-    for last in range(MOST_ROUNDS, -1, -1):
+    cluster, rounds = _Cluster.of(generation, query, exclude), MOST_ROUNDS
+    while True:
         left = ask if ask.timeout_ms is None else replace(ask, timeout_ms=_left(ask.timeout_ms, begun))
         if not cluster.segments:
             return nothing_found("none", query, ask.offset_unit, generation.info)
         answer = attribute_query(cluster.segments, generation.info, query, left, cluster)
-        if not cluster.open or not last or left.timeout_ms == 1:
+        if not (cluster.awaits or (cluster.open and rounds)) or left.timeout_ms == 1:
             return answer
         try:
-            cluster.fetch_further()
+            if cluster.awaits:
+                cluster.fetch_likely()
+            else:
+                cluster.fetch_further()
+                rounds -= 1
         except BackendUnavailable:
             if not generation.is_over:
                 raise
             return answer  # which is partial, as documents are open
-    raise AssertionError
 
 
 def _left(timeout_ms: int, begun: float) -> int:

@@ -35,6 +35,7 @@ _TOLD: Json = {  # an id would cost unpacking a block of texts
     "stored_fields": "_none_",
     "docvalue_fields": ["repository_key", "owner_key"],
 }
+_LISTED: Json = {"size": 320, "stored_fields": "_none_"}  # as many as attribution may compare, and some
 _STEPS = 64  # weights are whole numbers of such steps, whose sums are exact in the 24 bits of a score
 
 
@@ -45,6 +46,7 @@ class Survey:
     `files`, `postings`, `holders` int64 (prints,): how many documents, places and repositories hold each fingerprint; what is removed or
     left out counts among the places, as in a folder. Of the documents that share most with the text: `numbers`, `repositories`, `owners`
     int64 (hits,), `holds` bool (hits, prints), `scores` float64 (hits,), the most that they may score; `texts` of the best of them.
+    `looked_for`: windows of fingerprints that they were found by.
     """
 
     files: NDArray[np.int64]
@@ -56,6 +58,7 @@ class Survey:
     holds: NDArray[np.bool_]
     scores: NDArray[np.float64]
     texts: dict[int, Json]
+    looked_for: list[list[int]]
 
     @classmethod
     def of(cls, generation: Generation, terms: Terms, left_out: list[Json]) -> Survey:
@@ -77,7 +80,14 @@ class Survey:
         if is_all:
             live_files, holders = files, np.where(files == 1, 1, holders)
         numbers, repositories, owners, holds, scores = _found(terms, weights, found)
-        return cls(live_files, postings, holders, numbers, repositories, owners, holds, scores, texts_of(read))
+        return cls(live_files, postings, holders, numbers, repositories, owners, holds, scores, texts_of(read), finding)
+
+    def listed(self, generation: Generation, terms: Terms, left_out: list[Json]) -> dict[int, float]:
+        """What each of many more documents may score at most, by number."""
+        weights = weights_of(self.postings, generation.info.documents)
+        bodies = [_finding(terms, weights, window, left_out, _LISTED) for window in self.looked_for]
+        hits = [hit for answer in generation.search(bodies) for hit in answer["hits"]["hits"]]
+        return {hit["sort"][1]: hit["sort"][0] / _STEPS for hit in hits}
 
     def frequency(self, prints: NDArray[np.int64]) -> Frequency | None:
         """How many hold all of some fingerprints; None where not all documents are known that hold any of them."""
