@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.stores.elastic.settings import PREFIX, Place
 from tests.bench.report import table
 
 RESULTS = Path(__file__).with_name("results") / "capacity.json"
@@ -172,6 +173,11 @@ def _sizes(folder: Result, cluster: Result) -> Iterator[Row]:
     yield _row("files", (f"{gb:,.0f} GB / {kilobytes} kB = {gb / kilobytes:,.0f} million" for gb in CORPORA.values()))
     filtered = round(folder["parts"]["filter"] / folder["text_bytes"], 4)
     yield _row("membership filter", (f"{gb:,.0f} GB × {filtered} = {gb * filtered:,.0f} GB" for gb in CORPORA.values()))
+    each = round(cluster["fingerprints"] / cluster["text_bytes"], 4)
+    yield _row(
+        f"scratch disk of a load: 8 bytes for each of {each} fingerprints a byte, at most",
+        (f"{gb:,.0f} GB × {each} × 8 = {gb * each * 8:,.0f} GB" for gb in CORPORA.values()),
+    )
     ratio = round(_ratio(folder), 3)
     yield _row("index in a folder, one machine", (f"{gb:,.0f} GB × {ratio} = {gb * ratio:,.0f} GB" for gb in CORPORA.values()))
     ratio = round(_ratio(cluster), 3)
@@ -277,6 +283,9 @@ def _doubts(cluster: Sequence[Result]) -> str:
     return (
         "\nWhat may make these wrong:\n\n"
         f"- They reach from {_gb(cluster[-1]):.1f} GB to thousands. Ratios of size hardly change between the sizes measured; times may.\n"
+        f"- A server fetches a membership filter of up to `{PREFIX}FILTER_MB`, {Place('', '').filter_mb:,} where nothing is said,\n"
+        "  and keeps it below `/tmp`. One of the size above has to be allowed by that, with room for three; else membership asks the\n"
+        "  cluster, as attribution does.\n"
         "- Everything measured was in memory. Of a cluster of these sizes most is on disk: a first question about rare code reads from\n"
         "  it, and none of the times above says how long that takes. Measure on your own disks before you promise anything.\n"
         "- Packages are less repetitive than all of GitHub. Copies make lists of files longer and text compress better.\n"
