@@ -1,6 +1,6 @@
 """How do sources and releases become an index, in one stream?
 
-Not here: what an index is (`indexer.build`), the command around this (`curation.cli`).
+Not here: what an index is (`indexer.build`), the command around this (`curation.index_cli`).
 """
 
 from __future__ import annotations

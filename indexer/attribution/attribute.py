@@ -130,7 +130,7 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
 
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
-    n_tokens, more, counts = len(search.query), _more(search), search.finder.counts
+    n_tokens, more, counts = len(search.query), more_of(search.query), search.finder.counts
     most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
     is_open = search.opens(counts)
@@ -148,8 +148,9 @@ def _verify_best(search: _Search, candidates: Candidates) -> None:
             is_open = search.opens(counts)
 
 
-def _more(search: _Search) -> int:
-    return min(MOST_MORE, len(search.query) // A_CANDIDATE_PER)
+def more_of(query: Query) -> int:
+    """How many candidates more than of a short text are looked at of a long one."""
+    return min(MOST_MORE, len(query) // A_CANDIDATE_PER)
 
 
 def _verify_other_places(search: _Search, candidates: Candidates) -> None:
@@ -176,7 +177,7 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     """Where a fingerprint of the exact channel hit and no run covers it, every document that holds it is looked at: the guarantee
     wins over the caps. A fingerprint with as many places in a document as are kept may have more: that document is read whole."""
     is_open = search.uncovered()
-    budget = _verify_open(search, candidates, is_open, MOST_FURTHER + _more(search))
+    budget = _verify_open(search, candidates, is_open, MOST_FURTHER + more_of(search.query))
     unread = is_open & search.finder.cut
     if budget > 0 and unread.any():
         _verify_open(search, search.finder.read_on(unread), is_open, budget)

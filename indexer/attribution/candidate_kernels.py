@@ -84,6 +84,19 @@ def cluster(docs, diagonals, prints, flags, first, weights, tolerance, out_begin
 
 
 @njit(cache=True, nogil=True)
+def lists_read(counts, wanted, always, most, most_looked_at, most_taken):
+    """How many of the lists `wanted`, the shortest first, are read: what is known before any of them is decides, so that a store which
+    does not read lists reads as many."""
+    looked_at, taken = 0, 0
+    for rank in range(len(wanted)):
+        if rank >= always and (looked_at >= most_looked_at or taken >= most_taken):
+            return rank
+        looked_at += counts[wanted[rank]]
+        taken += min(counts[wanted[rank]], most)
+    return len(wanted)
+
+
+@njit(cache=True, nogil=True)
 def next_open(hit_begin, hit_end, which, is_open, i):
     """The first group from i on that holds an open fingerprint; their number where there is none."""
     while i < len(hit_begin):
@@ -351,13 +364,13 @@ def gather_for(stamp):
         none = np.empty(0, np.int64)
         no_flags = np.empty(0, np.bool_)
         nothing = (none, none, none, np.empty(0, np.float64), no_flags, none, none, none, no_flags)
-        n, looked_at = np.int64(0), 0
+        n = np.int64(0)
+        n_read = lists_read(counts, wanted, always, most, most_looked_at, most_taken)
         for rank in range(len(wanted)):
             w = wanted[rank]
-            if rank >= always and (looked_at >= most_looked_at or n >= most_taken):
+            if rank >= n_read:
                 cut[w] = True
                 continue
-            looked_at += counts[w]
             room = counts[w] if len(removed) else min(most, counts[w])
             if n + room > len(positions):
                 positions, flags, prints = grown(positions, n, room), grown(flags, n, room), grown(prints, n, room)

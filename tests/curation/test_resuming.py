@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.origin import Reading
+from curation.release_facts import Choices, Described
 from curation.running import Pool
 from curation.settings import settings_of
 from indexer.corpus import FILES_SCHEMA

@@ -7,16 +7,16 @@ it, and more documents of the cluster may explain it, these are fetched too, and
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
-from indexer.attribution.attribute import WORTH, Ask, attribute_query
-from indexer.attribution.candidates import Finder, weights_of
-from indexer.attribution.frequency import MOST_PRINTS
+from indexer.attribution.attribute import MOST_EQUALS, WORTH, Ask, attribute_query, more_of
+from indexer.attribution.candidates import Finder
+from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
 from indexer.attribution.whole import Frequency
@@ -24,19 +24,19 @@ from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
-from indexer.stores.elastic.questions import CANDIDATES, WINDOW, Generation, Json, Terms
+from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
 
 MOST_ROUNDS = 8  # of fetching more
+_ROUNDING = 1e-9  # equal sums of weights may differ by so much
 
 
 @dataclass(slots=True)
 class _Cluster:
     """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
 
-    `postings` as there; `scores` float64 (hits,): at most so much do the documents of the survey score; `texts` by number, None for one
-    that is gone; `exhausted` bool (prints,): no others may matter; `open` is noted when attribution asks.
+    `texts` by number, None for one that is gone; `exhausted` bool (prints,): no others may matter; `open` is noted when attribution asks.
     """
 
     generation: Generation
@@ -44,8 +44,6 @@ class _Cluster:
     terms: Terms
     left_out: list[Json]
     survey: Survey
-    postings: NDArray[np.int64]
-    scores: NDArray[np.float64]
     exhausted: NDArray[np.bool_]
     texts: dict[int, Json | None] = field(default_factory=dict)
     segments: tuple[Scratch, ...] = ()
@@ -53,18 +51,22 @@ class _Cluster:
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
-        """What is known before any document is fetched."""
+        """What the first requests tell."""
         terms, left_out = Terms.of(query), questions.without(exclude)
         survey = Survey.of(generation, terms, left_out)
-        distinct = terms.distinct
-        postings = survey.postings
-        scores = (survey.places[:, distinct] > 0) @ weights_of(postings[distinct], generation.info.documents)
-        return cls(generation, query, terms, left_out, survey, postings, scores, np.zeros(len(terms), np.bool_))
+        made = cls(generation, query, terms, left_out, survey, np.zeros(len(terms), np.bool_))
+        made._add(survey.texts)
+        return made
 
     @property
     def files(self) -> NDArray[np.int64]:
         """How many documents hold each fingerprint."""
         return self.survey.files
+
+    @property
+    def postings(self) -> NDArray[np.int64]:
+        """How many places each has."""
+        return self.survey.postings
 
     @property
     def holders(self) -> NDArray[np.int64]:
@@ -82,26 +84,23 @@ class _Cluster:
         return self.generation.repositories
 
     def fetch_likely(self) -> None:
-        """Fetches the documents that attribution may verify for their score."""
-        best = float(self.scores.max(initial=0.0))
-        self._fetch(self._likely(best))
-        while self.segments and len(self.texts) < len(self.scores):
-            found = Finder(self.segments, self.query, self).find()  # where its hits lie apart the best one scores less than it holds
-            more = self._likely(float(found.scores[0])) if len(found) else []
+        """Fetches the documents that attribution may verify for their score: those that may score as well as so many others do."""
+        most = MOST_EQUALS + more_of(self.query)
+        while self.segments and len(self.texts) < len(self.survey.numbers):
+            scores = Finder(self.segments, self.query, self).find().scores
+            best = float(scores[0]) if len(scores) else 0.0  # where its hits lie apart the best one scores less than it holds
+            last = float(scores[most - 1]) if len(scores) >= most else 0.0
+            more = self._likely(max(WORTH * best, last), above=last)[:most]
             if not more:
                 return
-            self._fetch(more)
+            self._add(dict.fromkeys(more) | self.generation.numbered(more))
 
-    def _likely(self, best: float) -> list[int]:
-        """The documents not fetched yet that may score well beside the best one, the likeliest first, as far as there is room."""
-        numbers = self.survey.numbers
-        room = CANDIDATES * max(1, -(-len(self.terms) // WINDOW)) - len(self.texts)
-        likely = np.flatnonzero(self.scores >= WORTH * best)
-        in_order = numbers[likely[np.lexsort((numbers[likely], -self.scores[likely]))]].tolist()
-        return [number for number in in_order if number not in self.texts][: max(0, room)]
-
-    def _fetch(self, numbers: Sequence[int]) -> None:
-        self._add(dict.fromkeys(numbers) | self.generation.numbered(numbers))
+    def _likely(self, least: float, above: float) -> list[int]:
+        """The documents not fetched yet that may score so well, the likeliest first."""
+        numbers, scores = self.survey.numbers, self.survey.scores
+        likely = np.flatnonzero((scores >= least) & (scores > above + _ROUNDING))
+        in_order = numbers[likely[np.lexsort((numbers[likely], -scores[likely]))]].tolist()
+        return [number for number in in_order if number not in self.texts]
 
     def _add(self, texts: dict[int, Json | None] | dict[int, Json]) -> None:
         self.texts |= texts
@@ -132,23 +131,37 @@ class _Cluster:
             self._add(more)
 
     def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
-        """From the survey where that knows all documents in question, else the cluster is asked."""
-        rarest = [prints[np.argsort(self.postings[prints], kind="stable")[:MOST_PRINTS]] for prints in stretches]
-        known = [self.survey.frequency(prints) for prints in rarest]
-        unknown = [prints.tolist() for prints, one in zip(rarest, known, strict=True) if one is None]
+        """From the survey where that knows all documents in question, else the cluster is asked; as a folder counts, by the rarest
+        fingerprints whose lists it reads, and of a long one the beginning."""
+        read = [self._counted_by(prints) for prints in stretches]
+        known: list[Frequency | None] = [self.survey.frequency(prints) for prints in read]
+        unknown = [i for i, one in enumerate(known) if one is None]
         try:
-            asked = iter(questions.frequencies(self.generation, self.terms, unknown, self.left_out))
+            for i, one in zip(unknown, self._asked([read[i] for i in unknown]), strict=True):
+                known[i] = one
         except BackendUnavailable:
             if not self.generation.is_over:
                 raise
-            asked = iter([self.survey.at_least(np.array(prints)) for prints in unknown])
-        return [one or next(asked) for one in known]
+        return [one or self.survey.at_least(prints) for one, prints in zip(known, read, strict=True)]
+
+    def _counted_by(self, prints: NDArray[np.int64]) -> NDArray[np.int64]:
+        rarest: NDArray[np.int64] = prints[np.argsort(self.postings[prints], kind="stable")[:MOST_PRINTS]]
+        counted: NDArray[np.int64] = rarest[(self.postings[rarest] <= BOUND) | (rarest == rarest[0])]
+        return counted
+
+    def _asked(self, stretches: Sequence[NDArray[np.int64]]) -> Iterator[Frequency]:
+        is_long = [bool(self.postings[prints[0]] > BOUND) for prints in stretches]
+        longs = [int(prints[0]) for prints, long in zip(stretches, is_long, strict=True) if long]
+        others = [prints.tolist() for prints, long in zip(stretches, is_long, strict=True) if not long]
+        begun = iter(questions.first_holders(self.generation, self.terms, longs, self.files, self.left_out))
+        counted = iter(questions.frequencies(self.generation, self.terms, others, self.left_out))
+        return (next(begun if long else counted) for long in is_long)
 
 
 def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequence[Exclusion] = ()) -> Attribution:
     """Verified spans of the text and their sources, as of an index without what `exclude` names. Raises BackendUnavailable.
 
-    Two requests and a millisecond for most texts.
+    Two requests and two milliseconds for most texts.
     """
     begun, query = time.monotonic(), Query.of(text)
     if len(query) < GUARANTEE_TOKENS:
