@@ -57,6 +57,7 @@ def _repositories(names: list[str], stars: int) -> list[pa.RecordBatch]:
 def location(elasticsearch: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A name and a folder for filters of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", "120000")  # the first questions may have to wait for kernels to be compiled
     name = f"grow-{abs(hash(request.node.name)):x}"
     yield f"es+{elasticsearch}/{name}"
     client = connect(place_of(f"es+{elasticsearch}/{name}"))
@@ -237,6 +238,8 @@ def test_what_changes_the_index_next_undoes_what_an_addition_left(location: str,
     for name, is_there in (("quince", False), ("fig", False), ("lime", True), ("pear", True)):
         assert index.membership(_text(name)).member == is_there
     _add(location, ["quince"])
+    index.refresh()
+    assert [span.files for span in index.attribute(_text("quince")).spans] == [1]
     merge(location)
     assert _with_filter(index).is_instant and index.membership(_text("quince")).member and not index.membership(_text("mango")).member
 
