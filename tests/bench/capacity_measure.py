@@ -130,10 +130,11 @@ def _cluster(corpus: Corpus, asked: Asked) -> dict[str, Any]:
             build_cluster_index(location, release_batches(corpus), name="capacity", version="1", date="2024-06-07")
         built = {"build_seconds": spent["wall"], "build_cpu_seconds": spent["own"], "build_node_cpu_seconds": spent["node"]}
         with wherefrom.open(location) as index:
-            size = int(index.describe()["index_bytes"])
+            described = index.describe()
             answered = _ask(index, asked, lambda: _node_cpu(url))
         heap = int(_get(f"{url}/_nodes/stats/jvm", "GET", ("jvm", "mem", "heap_used_in_bytes")))
-        told = {"server": VERSION, "heap": HEAP, "heap_used_bytes": heap, "index_bytes": size, "parts": _disk_usage(url)}
+        told = {"server": VERSION, "heap": HEAP, "heap_used_bytes": heap, "parts": _disk_usage(url)}
+        told |= {"index_bytes": int(described["index_bytes"]), "fingerprints": int(described["fingerprints"])}
         return {**built, **told, **answered}
 
 

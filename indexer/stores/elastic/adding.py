@@ -41,6 +41,7 @@ _NOTE = "adding"  # in an index's description, while documents are added
 _SECONDS = 600  # for a refresh
 # On disk: versions of documents of an addition are above those of all before it, and of what was removed of them
 _STEP = 40  # bits: an index has fewer documents
+_UNDER_WAY = 1 << 16  # documents, more than there can be in bulks that the cluster has not taken yet
 Json = dict[str, Any]
 
 
@@ -69,14 +70,22 @@ class _Addition:
         """Of a document: higher than those of earlier additions; of two of this one, the first has the higher."""
         return FIRST_WINS + (self.number << _STEP) - number
 
-    def sort_out(self, first: int, rows: Sequence[Json]) -> tuple[list[int], list[int]]:
-        """Which rows, numbered from `first` on, are to be sent, and which are there since this addition began; others were before."""
+    def sort_out(self, first: int, rows: Sequence[Json], sent: dict[str, None]) -> tuple[list[int], list[int]]:
+        """Which rows, numbered from `first` on, are to be sent, and which are there since this addition began, or among those `sent`
+        last; others were before. Nothing is sent twice: what a second one replaces would stay in the dictionaries."""
         generation, ids = self.generation, [row["document_id"] for row in rows]
         found = versions_of(generation.client, generation.place, generation.index, ids)
-        added = self.version(0) - (1 << _STEP)  # versions of this addition are above it, that of a later row's document below the row's
-        fresh = [i for i, name in enumerate(ids) if found.get(name, added + 1) > added]
-        wanted = [i for i in fresh if found.get(ids[i], 0) < self.version(first + i)]
-        return wanted, sorted({*fresh} - {*wanted})
+        added = self.version(0) - (1 << _STEP)  # versions of this addition are above it
+        wanted, there = [], []
+        for i, name in enumerate(ids):
+            if name not in found and name not in sent:
+                wanted.append(i)
+                sent[name] = None
+            elif found.get(name, added + 1) > added:
+                there.append(i)
+        while len(sent) > _UNDER_WAY:
+            del sent[next(iter(sent))]
+        return wanted, there
 
 
 def add_documents(
@@ -133,13 +142,14 @@ def _load(addition: _Addition, batches: Iterable[pa.RecordBatch], counts: Counts
 
 def _documents(addition: _Addition, batches: Iterable[pa.RecordBatch], counts: Counts, progress: Progress | None) -> Iterator[Json]:
     """The documents to send; those that a run before this one sent are counted with them."""
+    sent: dict[str, None] = {}
     for whole in batches:
         for begin in range(0, whole.num_rows, BATCH_ROWS):
             batch, first = conform(whole.slice(begin, BATCH_ROWS)), counts.rows
             counts.rows += batch.num_rows
             rows = rows_of(batch, *text_of(batch.column("content")))
             addition.loaded.has(first, rows)  # or this is another input
-            wanted, there = addition.sort_out(first, rows)
+            wanted, there = addition.sort_out(first, rows, sent)
             if there:
                 count_batch(batch.take(pa.array(there)), counts)
             if not wanted:
@@ -210,27 +220,29 @@ def undo(generation: Generation) -> Generation:
         return generation
     first = meta.pop(_NOTE)["first"]
     client.indices.refresh(index=index)
-    left = every_id(client, index, {"bool": {"filter": {"range": {"number": {"gte": first}}}}})
+    left = list(every_id(client, index, {"bool": {"filter": {"range": {"number": {"gte": first}}}}}))
     load(client, index, place, ({"_op_type": "delete", "_id": each} for each in left))
     client.indices.refresh(index=index)
     repositories_beside.recount(client, place, index, repositories_beside.files_of_each(client, place, index))
-    client.indices.put_mapping(index=index, meta={META: meta | _forget_part(generation, first)})
+    number = _forget_part(generation, first, len(left))
+    gone = {"removed_documents": generation.removed + len(left), "generation": number}  # as after a removal: dictionaries know them still
+    client.indices.put_mapping(index=index, meta={META: meta | gone})
     client.indices.put_settings(index=index, settings={"refresh_interval": None})
     return current(place, client)
 
 
-def _forget_part(generation: Generation, first: int) -> Json:
-    """Takes an addition's part from the filter; what the description says otherwise then."""
+def _forget_part(generation: Generation, first: int, gone: int) -> int:
+    """Takes an addition's part from the filter, which then knows none of the documents that are gone; the number of the generation after
+    that, above that of every filter that somebody may have fetched."""
     client, place, index = generation.client, generation.place, generation.index
+    number = generation.info.generation + 1
     try:
         manifest = filter_pieces.manifest_of(client, place, index)
     except UnusableIndex:
-        return {}
-    if manifest.generation <= generation.info.generation:
-        return {}
+        return number
+    number = max(number, manifest.generation + 1)
     parts = [part for part in manifest.parts if part.first < first]
-    # Where the part had become one with earlier ones, the filter knows documents that are gone, as after a removal.
-    removed = generation.removed + (len(parts) == len(manifest.parts))
-    named = filter_pieces.name_parts(client, place, index, parts, generation=manifest.generation, removed=manifest.removed)
-    filter_pieces.forget_others(client, place, index, named)
-    return {"removed_documents": removed, "generation": manifest.generation}  # so that readers who fetched it fetch another
+    if len(parts) < len(manifest.parts) or manifest.generation <= generation.info.generation:  # else it became one with earlier ones
+        named = filter_pieces.name_parts(client, place, index, parts, generation=number, removed=manifest.removed + gone)
+        filter_pieces.forget_others(client, place, index, named)
+    return number
