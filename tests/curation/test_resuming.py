@@ -58,7 +58,7 @@ def begun(raw: Path, target: Path, settings: str = SETTINGS, engine: str = "proc
     file.write_text(settings)
     command = [sys.executable, "-m", "wherefrom", "curate", str(raw), "-o", str(target), "--version", "1", "--settings", str(file)]
     return subprocess.Popen(
-        [*command, "--jobs", "2", "--name", "demo"],
+        [*command, "--jobs", "2", "--name", "demo", "--engine", engine],
         cwd=ROOT,
         env=os.environ | {"SOURCE_DATE_EPOCH": "1767225600"},
         stdout=subprocess.DEVNULL,
