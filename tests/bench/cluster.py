@@ -23,7 +23,7 @@ from indexer.index import Index
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.settings import place_of
 from indexer.stores.elastic.writer import build_cluster_index
-from tests.bench.cluster_answers import Asked, Timed, ask_both
+from tests.bench.cluster_answers import WARM_UP, Asked, Timed, ask_both
 from tests.bench.corpus import Corpus, console, make_corpus
 from tests.bench.parts import commit
 from tests.bench.place import data_folder
@@ -114,7 +114,7 @@ def report(measured: Measured, busy: float) -> str:
     stats, loaded = measured.corpus.stats["corpus"], measured.loaded
     lines = circumstances(commit())
     lines += [f"- {loaded.text_bytes / 1e6:.0f} MB in {stats['files']:,} files, digest `{stats['digest']}`"]
-    lines.append("- one node and one caller on the same cores; each question of the folder, then of the cluster")
+    lines.append(f"- one node and one caller on the same cores, {WARM_UP} questions first; each of the folder, then of the cluster")
     lines.append(f"- load of the machine before this began: {busy:.1f}; with more than .5 the times are those of a busy machine")
     parts = ["# A cluster beside a folder\n", "\n".join(lines) + "\n"]
     return "\n".join([*parts, _equality(measured.asked), _times(measured.asked), _loading(loaded), _disk(loaded)])

@@ -95,12 +95,13 @@ class _Cluster:
         return self.awaits
 
     def fetch_likely(self) -> None:
-        """Fetches the next documents that may score best."""
-        if not self.is_listed and len(self.unread) <= CANDIDATES // 2:
-            self.unread = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
+        """Fetches the next documents that may score best, as many as there are: what is at hand is compared again with them."""
+        most = max(CANDIDATES // 2, len(self.texts))
+        if not self.is_listed and len(self.unread) <= most:
+            listed = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
+            self.unread = {number: score for number, score in listed.items() if number not in self.texts}
             self.is_listed = True
-            self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
-        more = sorted(self.unread, key=lambda number: (-self.unread[number], number))[: CANDIDATES // 2]
+        more = sorted(self.unread, key=lambda number: (-self.unread[number], number))[:most]
         self.awaits = False
         self._add(dict.fromkeys(more) | self.generation.numbered(more))
 

@@ -7,7 +7,6 @@ Not here: what a document is (`writer`, `repositories`).
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from indexer.errors import BackendUnavailable
-from indexer.stores.elastic.cluster import SECONDS, ours
+from indexer.stores.elastic.cluster import SECONDS, ours, written
 from indexer.stores.elastic.settings import Place
 
 BULK_BYTES = 8 << 20
@@ -98,7 +97,7 @@ def _action(action: dict[str, Any]) -> _Action:
     about = {name: action[name] for name in _ABOUT if name in action}
     document = {name: value for name, value in action.items() if name != "_op_type" and name not in _ABOUT}
     parts = ({kind: about},) if kind == "delete" else ({kind: about}, document)
-    return _Action(kind, tuple(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode() for part in parts))
+    return _Action(kind, tuple(written(part) for part in parts))
 
 
 def _send(client: Elasticsearch, index: str, place: Place, bulk: Sequence[_Action], stopping: threading.Event) -> list[str]:

@@ -165,7 +165,7 @@ def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequenc
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
-    lines = b"".join(_written(part) + b"\n" for body in bodies for part in (header, body))
+    lines = b"".join(written(part) + b"\n" for body in bodies for part in (header, body))
     problem = partial(_search_problem, may_time_out=any("timeout" in body for body in bodies))
 
     def ask() -> list[Json]:
@@ -175,7 +175,8 @@ def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequenc
     return _complete(place, until, ask, problem)
 
 
-def _written(part: Json) -> bytes:
+def written(part: Json) -> bytes:
+    """A line of a request."""
     try:
         return orjson.dumps(part)
     except TypeError:  # half a surrogate, which only callers who look for one send
