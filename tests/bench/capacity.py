@@ -267,6 +267,7 @@ def _serving(cluster: Sequence[Result]) -> Iterator[Row]:
         "Elasticsearch's CPU for an attribution on one shard",
         (f"{measured} ms × {larger[gb]} ^ {power} = {_shard_ms(gb, cluster):,.0f} ms" for gb in sizes),
     )
+    yield _row("the same if it grew with the text", (f"{measured} ms × {larger[gb]} = {measured * larger[gb]:,.0f} ms" for gb in sizes))
     cores = {gb: _nodes(gb, last) * NODE_CORES for gb in sizes}
     yield _row(
         "attributions a second, all nodes busy",
