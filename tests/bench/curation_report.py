@@ -66,7 +66,8 @@ def _summary(commands: Sequence[Part], versions: Sequence[Version], missing: Map
     lines = [
         f"- 1.0: {counts['repositories']:,} packages, {counts['documents']:,} files, {n_bytes / MB:,.0f} MB collected;"
         f" {versions[0].printed['counts']['documents']:,} files, {versions[0].printed['counts']['text_bytes'] / MB:,.0f} MB released",
-        f"- 1.1: {more['repositories']:,} packages and {more['text_bytes'] / MB:,.0f} MB more, one package left out on request; {versions[1].printed['counts']['documents']:,} files released",
+        f"- 1.1: {more['repositories']:,} packages and {more['text_bytes'] / MB:,.0f} MB more, one package left out on request;"
+        f" {versions[1].printed['counts']['documents']:,} files released",
         f"- end to end, `collect` and `curate` of 1.0: {n_bytes / MB / seconds:.1f} MB a CPU second (wanted: 2)",
         f"- largest process of any of them: {largest / MB:,.0f} MB (wanted: under 2,000)",
     ]
