@@ -16,6 +16,7 @@ from curation.ledger import Ledger
 from curation.origin import Reading, without_secrets
 from curation.release_folder import Totals, new_folder, text_bytes, write_files, write_manifest, write_repositories
 from curation.sources.naming import all_files, source
+from curation.steward import keep
 from indexer.errors import InputError
 
 Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage
@@ -35,6 +36,7 @@ def collect(
             write_repositories(folder, ledger.batches())
             repositories = ledger.total()
         ledger_file.unlink()
+        keep(folder, "collect")
         return write_manifest(
             folder,
             parts,

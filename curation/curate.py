@@ -39,6 +39,7 @@ from curation.removals import Removals
 from curation.running import Engine, Workers, job_count, pool_of
 from curation.settings import Settings
 from curation.shards import Shard, shards, sound_files
+from curation.steward import log_look
 from curation.terms import TERMS
 from curation.write_stage import (
     RUN_MEMORY_BYTES,
@@ -107,6 +108,7 @@ def curate(
     folders = [Release.open(raw) for raw in raws]
     for folder in folders:
         folder.refuse_withdrawn()
+        log_look(folder, f"curate {described.name} {described.version}")
     sound = [sound_files(folder, account) for folder in folders]
     files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
     pieces = shards(list(files), int(choices.settings.shards.mb * 1e6))

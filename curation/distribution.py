@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 
 from curation.hub import Progress, is_hub, push_to_hub, releases_in_hub, withdraw_in_hub
+from curation.origin import without_secrets
 from curation.release_folder import MANIFEST, check_hashes, files_of, make_folder, new_folder, sha256
 from curation.release_list import LISTING, Listed, Status, as_bytes, described, find, marked, parsed, status_of
 from curation.terms import DEFAULT_TERMS, TERMS
@@ -74,7 +75,7 @@ def status(release: Release, against: str) -> Status:
 
     Raises InputError where it has no release of this name, BackendUnavailable where it does not answer.
     """
-    return status_of(release, _read(against), against)
+    return status_of(release, _read(against), without_secrets(against))
 
 
 def withdraw(release: Release, reason: str, date: str, place: str | None = None) -> bool:
@@ -125,7 +126,7 @@ def _read(against: str) -> list[Listed]:
     if is_hub(against):
         return releases_in_hub(against)
     if against.startswith(("http://", "https://")):
-        return parsed(_downloaded(against.rstrip("/") + f"/{LISTING}"), against)
+        return parsed(_downloaded(against.rstrip("/") + f"/{LISTING}"), without_secrets(against))
     file = Path(against) / LISTING
     if not file.is_file():
         raise IndexNotFound(f"{against}: no releases were pushed here (no {LISTING}); name a folder or URL that has one")
@@ -133,12 +134,13 @@ def _read(against: str) -> list[Listed]:
 
 
 def _downloaded(url: str) -> bytes:
+    shown = without_secrets(url)
     try:
         answer = httpx.get(url, timeout=_SECONDS, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BackendUnavailable(f"{url}: does not answer ({type(error).__name__}: {error}); try again later") from error
+        raise BackendUnavailable(f"{shown}: does not answer ({type(error).__name__}: {error}); try again later") from error
     if answer.status_code == httpx.codes.NOT_FOUND:
-        raise IndexNotFound(f"{url}: not there; name the URL of a place that releases were pushed to")
+        raise IndexNotFound(f"{shown}: not there; name the URL of a place that releases were pushed to")
     if answer.status_code != httpx.codes.OK:
-        raise BackendUnavailable(f"{url}: answers {answer.status_code}; try again later")
+        raise BackendUnavailable(f"{shown}: answers {answer.status_code}; try again later")
     return answer.content

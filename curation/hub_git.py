@@ -68,7 +68,7 @@ class Clone:
 
     def read(self, name: str) -> bytes:
         """A file of the newest commit."""
-        return self._git("cat-file", "blob", f"{self.tip}:{name}").encode()
+        return self._git("cat-file", "blob", f"{self.tip}:{name}").encode("utf-8", "surrogateescape")
 
     def has(self, ref: str) -> bool:
         """Whether the repository has a branch or tag, asked there."""

@@ -23,6 +23,7 @@ from curation.origin import Reading, Source
 from curation.release_folder import MANIFEST, check_hashes, make_folder
 from curation.running import Engine
 from curation.sources.naming import all_files, source
+from curation.steward import log_look
 from indexer.add import AddReport, add_documents
 from indexer.build import BuildReport, build_index
 from indexer.corpus import Release
@@ -276,6 +277,7 @@ def _open(name: str) -> Release | Source:
     if (Path(name) / MANIFEST).is_file():
         release = Release.open(name)
         release.refuse_withdrawn()
+        log_look(release, "index")
         return release
     if Path(name).is_dir():
         raise InputError(f"{name}: no release here (no {MANIFEST}); a folder of code is dir:{name}")

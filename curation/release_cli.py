@@ -43,9 +43,10 @@ def card(
 ) -> None:
     """Write the dataset card (README.md), its plots, and a preview to page through (preview/index.html)."""
     from curation.cards import CardSettings, write_card
+    from curation.origin import without_secrets
     from indexer.corpus import Release
 
-    said = {name: value for name, value in (("opt_out", opt_out), ("place", place)) if value}
+    said = {name: value for name, value in (("opt_out", opt_out), ("place", without_secrets(place or ""))) if value}
     target = output or release
     names = write_card(Release.open(release), target, CardSettings(**said))
     if as_json:

@@ -1,7 +1,8 @@
 """Who stands behind the numbers in what is published, and who has looked?
 
 The steward's folder is readable by its owner alone and is part of no dataset: `accounts.parquet`, from number to account,
-so that an author can still opt out, and `access.jsonl`, a line for each time it was written or read.
+so that an author can still opt out, and `access.jsonl`, a line for each time it was written or read. A RAW folder, whose files are
+originals that no release may hold, is kept the same way, its log in it.
 
 Not here: where the numbers are given (`curation.events.threads`, `curation.commits.dataset`).
 """
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.removals import names_of
+from indexer.corpus import Release
 from indexer.disk import disk_errors, sync
 from indexer.errors import InputError
 
@@ -105,6 +107,24 @@ def all_aliases(folder: Path, why: str) -> Iterator[Alias]:
     with pq.ParquetFile(folder / _KEY) as file:
         for batch in file.iter_batches(_BATCH_ROWS):
             yield from (Alias(**row) for row in batch.to_pylist())
+
+
+def keep(folder: Path, why: str) -> None:
+    """Makes a folder of originals, still being written, readable by its owner alone, and begins its log."""
+    folder.chmod(0o700)
+    _log(folder, "written", why)
+
+
+def log_look(folder: Release, why: str) -> None:
+    """Enters in the log of a RAW folder that it is read; releases have none. Raises InputError where that cannot be written."""
+    if folder.manifest.get("kind") != "raw":
+        return
+    try:
+        _log(folder.path, "read", why)
+    except OSError as error:
+        raise InputError(
+            f"{folder.path / _LOG}: cannot be written ({error.strerror}); who reads originals is logged, so make the folder writable"
+        ) from error
 
 
 def _log(folder: Path, action: str, why: str) -> None:

@@ -140,8 +140,8 @@ class _Run:
         full = [sys.executable, "-m", "wherefrom", *command.split(), *arguments, "--json"]
 
         def measure() -> dict[str, Any]:
-            if leaves:
-                shutil.rmtree(self._folder / leaves, ignore_errors=True)
+            for stale in (leaves, f"{leaves}.part") if leaves else ():  # a run that goes on where another was cut off costs too little
+                shutil.rmtree(self._folder / stale, ignore_errors=True)
             return asdict(self._watched(f"{command} {leaves or ''}".strip(), full))
 
         return self._parts.get(name, made_with, measure, leaves=self._folder / leaves if leaves else None)

@@ -12,7 +12,10 @@ import pytest
 from curation import release_folder
 from curation.batches import BATCH_ROWS, batches, merged
 from curation.collect import collect
+from curation.curate import curate
 from curation.origin import Origin, Reading, SourceFile, licence
+from curation.pipeline import index_sources
+from curation.release_facts import Choices, Described
 from curation.release_folder import check_hashes, text_bytes
 from indexer.corpus import REPOSITORIES_SCHEMA, Release
 from indexer.errors import IndexCorrupt, IndexLocked, InputError
@@ -45,8 +48,19 @@ def test_a_raw_folder_holds_files_repositories_and_a_manifest(code: Path, tmp_pa
     assert manifest["skipped"] == {"binary": 1}
     rows = [row for batch in release.batches() for row in batch.to_pylist()]
     assert [row["path"] for row in rows] == sorted(file.name for file in code.iterdir() if file.suffix != ".png")
-    assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == ["files", "manifest.json", "repositories.parquet"]
+    assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == ["access.jsonl", "files", "manifest.json", "repositories.parquet"]
     check_hashes(release)
+
+
+def test_originals_are_their_steward_s_and_each_look_is_logged(code: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    collect([f"dir:{code}"], raw, date="2026-01-02", reading=Reading())
+    curate([raw], tmp_path / "release", Described("demo", "1", "2026-01-03"), Choices(), jobs=1)
+    index_sources([str(raw)], str(tmp_path / "x.index"), date="2026-01-03")
+    looks = [json.loads(line) for line in (raw / "access.jsonl").read_text().splitlines()]
+    assert [(look["action"], look["why"]) for look in looks] == [("written", "collect"), ("read", "curate demo 1"), ("read", "index")]
+    assert (raw.stat().st_mode & 0o777, (raw / "access.jsonl").stat().st_mode & 0o777) == (0o700, 0o600)
+    assert not list((tmp_path / "release").rglob("access*"))
 
 
 def test_the_repositories_table_holds_licence_texts_and_holders(code: Path, tmp_path: Path, mit_text: str) -> None:
@@ -198,6 +212,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from curation.collect import collect
+from curation.curate import curate
 from curation.origin import Reading
 collect([sys.argv[1]], Path(sys.argv[2]), date="2026-01-02", reading=Reading())
 print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))

@@ -169,6 +169,12 @@ def test_a_place_that_is_none_is_named(make: Make, place: Path, url: str) -> Non
         status(held, url)
 
 
+def test_a_password_in_a_url_is_not_repeated(make: Make, url: str) -> None:
+    with pytest.raises(IndexNotFound) as told:
+        status(make("1.0"), url.replace("//", "//ada:sesame@"))
+    assert "sesame" not in str(told.value)
+
+
 def test_the_commands_tell_by_their_exit_code(make: Make, place: Path, wherefrom: Run, tmp_path: Path) -> None:
     make("1.0")
     make("1.1", "2026-02-01")
