@@ -6,17 +6,13 @@ Every thread keeps its contexts: making one takes as long as unpacking a block o
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import zstandard
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 _KEPT = threading.local()  # contexts are for one thread each
 
 
-def pack(data: ReadableBuffer, level: int) -> bytes:
+def pack(data: bytes | memoryview, level: int) -> bytes:
     """One frame, which states its size unpacked."""
     packer: zstandard.ZstdCompressor | None = getattr(_KEPT, f"packer{level}", None)
     if packer is None:
