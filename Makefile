@@ -9,7 +9,7 @@ EXTRAS_test := all,test
 EXTRAS_bench := bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster deploy-checks capacity capacity-measure bench-search search-cases
+.PHONY: help demo test test-elasticsearch9 test-cluster-faults lint bench bench-quick bench-growth bench-hurtful bench-licences bench-decontamination api-cases load reference chromium clamav git-lfs validators elasticsearch elasticsearch-zip bench-near-duplicates bench-cluster deploy-checks capacity capacity-measure bench-search bench-curation search-cases
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ help: ## list what can be made
 demo: $(VENV)/installed-run ## index the packages installed here, serve API and page (ARGS="--port 8080")
 	@exec $(BIN)/wherefrom demo $(ARGS)
 
-test: $(VENV)/installed-test chromium clamav validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
+test: $(VENV)/installed-test chromium clamav git-lfs validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed=yes; \
 	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
@@ -70,6 +70,9 @@ bench-decontamination: $(VENV)/installed-bench ## planted problems found, innoce
 	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
 
+bench-curation: $(VENV)/installed-bench ## real packages to a release and the next one, 3 GB; half an hour once downloaded (BENCHMARK=HumanEval.jsonl.gz)
+	@$(BIN)/python -m tests.bench.curation $(if $(BENCHMARK),--decontaminate $(BENCHMARK)) $(ARGS)
+
 bench-search: $(VENV)/installed-bench elasticsearch-zip ## 300 files that somebody remembers, in a folder, in Elasticsearch and by StarCoder's search scheme (ARGS="--full")
 	@$(BIN)/python -m tests.bench.search_quality $(ARGS)
 
@@ -79,7 +82,7 @@ search-cases: $(VENV)/installed-test ## 10,000 bad queries over HTTP: each answe
 bench-near-duplicates: $(VENV)/installed-bench ## near-duplicates among 20,000 real files against every pair; memory at a million files
 	@$(BIN)/python -m tests.bench.near_duplicates $(ARGS)
 
-bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full", ARGS="--sizes 0.1 0.5 2")
+bench-cluster: $(VENV)/installed-bench elasticsearch-zip ## a cluster beside a folder: equal answers, times, loading, disk (ARGS="--full")
 	@$(BIN)/python -m tests.bench.cluster $(ARGS)
 
 capacity: $(VENV)/installed-test ## write docs/CAPACITY.md from the measurements in tests/bench/results/capacity.json
@@ -124,6 +127,13 @@ clamav:
 	@if ! command -v clamd >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "installing ClamAV's daemon for the tests of curation" >&2; \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends clamav-daemon; } >/dev/null || true; \
+	fi
+
+# Releases are pushed to a git hub by Git LFS's own client.
+git-lfs:
+	@if ! command -v git-lfs >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "installing Git LFS for the tests of curation" >&2; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends git-lfs; } >/dev/null || true; \
 	fi
 
 # The tests of reports ask the formats' own validators: Microsoft's for SARIF (npm), SPDX's schema of 3.0.1 (in a jar, by Maven).

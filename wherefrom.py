@@ -29,9 +29,9 @@ COMMANDS = {
     "steward": ("curation.cli", "which numbers stand for an account in what was collected (logged)"),
     "curate": ("curation.curate_cli", "make a release of what was collected"),
     "release": ("curation.release_cli", "describe, compare, hand on, withdraw releases"),
-    "index": ("curation.cli", "build an index from a release or from sources"),
-    "remove": ("curation.cli", "take documents out of an index, for every answer at once"),
-    "merge": ("curation.cli", "rewrite an index as one segment without removed documents"),
+    "index": ("curation.index_cli", "build an index from a release or from sources"),
+    "remove": ("curation.index_cli", "take documents out of an index, for every answer at once"),
+    "merge": ("curation.index_cli", "rewrite an index as one segment without removed documents"),
     "check": ("search_api.cli", "is this code in the corpus? (membership)"),
     "trace": ("search_api.cli", "where does this code come from? (attribution)"),
     "search": ("search_api.cli", "full-text search over the corpus"),
@@ -48,8 +48,8 @@ COMMANDS = {
 # public Python name -> the module that defines it
 NAMES = {
     **dict.fromkeys(
-        "Attribution Candidate Candidates Document Exclusion Extent FacetCount File FilePage Hit IndexInfo Match Membership Partial"
-        " Repository RepositoryPage SearchPage Snippet Source Span Verification to_json".split(),
+        "Attribution Candidate Candidates Copy Document Exclusion Extent FacetCount File FilePage Hit HitGroup IndexInfo Match Membership"
+        " Partial Repository RepositoryPage SearchPage Snippet Source Span Verification to_json".split(),
         "indexer.answers",
     ),
     **dict.fromkeys(
@@ -90,6 +90,9 @@ _EXTRAS = {
     "spdx_python_model": "audit",
     "cyclonedx": "audit",
 }
+
+# names of files may hold anything, and an error names them; lines and tabs stay
+_CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 _HELP = """\
 Usage: wherefrom COMMAND [OPTIONS]
@@ -212,7 +215,7 @@ def _run(args: list[str]) -> int:
 def _report(error: Exception) -> int:
     for kind in type(error).__mro__:  # by name: the light path must import neither typer nor the engine to fail well
         if kind.__name__ == "WherefromError":
-            print(f"wherefrom: {error}", file=sys.stderr)
+            print(f"wherefrom: {str(error).translate(_CONTROL)}", file=sys.stderr)
             return int(error.exit_code)  # type: ignore[attr-defined]
         if kind.__name__ == "Abort":
             print("wherefrom: interrupted", file=sys.stderr)

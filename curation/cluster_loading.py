@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from indexer.stores.elastic.unfinished import Loaded
 from indexer.stores.elastic.writer import Counts, Progress, build_by, load_documents
 
 _SHARD_BYTES = 64_000_000  # of text
-_MEMORY = 1_000_000_000  # of a worker
+_MEMORY = 1_000_000_000  # of a worker; of several TB of text, a stretch of the filter takes half of it, a slice of fingerprints the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,21 @@ def load_by_workers(
     found = shards(paths, _SHARD_BYTES)
     if not found:
         raise InputError(f"{', '.join(str(release.path) for release in releases)}: no file in it, so nothing was written")
-    with pool_of(engine, os.cpu_count() or 1, _MEMORY) as pool:
+    with ExitStack() as at_work:
+        pool = at_work.enter_context(pool_of(engine, os.cpu_count() or 1, _MEMORY))
 
         def loading(loaded: Loaded, scratch: Path) -> tuple[Counts, list[Path]]:
             tasks = [_Load(shard, location, loaded.index, loaded.end, scratch / f"worker-{shard.number:06d}") for shard in found]
             total = Counts(KeySpill(scratch))
-            for counts, files in pool.run(_load, tasks):
-                _add(total, counts)
-                ledger.count_all(files.items())
-                if progress:
-                    progress(total.rows, total.text_bytes, "loading")
+            try:
+                for counts, files in pool.run(_load, tasks):
+                    _add(total, counts)
+                    ledger.count_all(files.items())
+                    if progress:
+                        progress(total.rows, total.text_bytes, "loading")
+            except BaseException:
+                at_work.close()  # a worker that goes on would make the index anew once it is deleted
+                raise
             loaded.check_end(total.rows)
             return total, [task.folder for task in tasks]
 
@@ -137,7 +143,7 @@ def _stretches(pool: Workers, parts: Sequence[_Partition]) -> Iterator[tuple[int
 
 
 def _count(part: _Partition) -> int:
-    return len(distinct(part.folders, part.number))
+    return sum(len(keys) for keys in distinct(part.folders, part.number))
 
 
 def _stretch(part: _Partition) -> tuple[int, int]:

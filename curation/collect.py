@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from curation.batches import batches, permitted
 from curation.ledger import Ledger
-from curation.metadata import github_repository
 from curation.origin import Reading, without_secrets
 from curation.release_folder import Totals, new_folder, text_bytes, write_files, write_manifest, write_repositories
 from curation.sources.naming import all_files, source
@@ -53,10 +52,8 @@ def collect(
 
 
 def stated_sources(names: Sequence[str], reading: Reading) -> list[str]:
-    """Sources as a manifest names them: without secrets, and without GitHub repositories that were asked to be left out."""
-    repositories = ("/".join(github_repository(name) or ()) for name in names)
-    wanted = (name for name, repository in zip(names, repositories, strict=True) if not reading.removals.reason(repository, None, None))
-    return [without_secrets(name) for name in wanted]
+    """Sources as a manifest names them: without secrets, and without those that name somebody who asked to be left out."""
+    return [without_secrets(name) for name in names if not reading.removals.named_in(name)]
 
 
 def counted(

@@ -10,19 +10,17 @@ Not here: collecting (`curation.collect`), what is asked of a file (`curation.st
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.cards import CardSettings, write_card
+from curation.cards import write_card
 from curation.collect import Progress
 from curation.context import Context, Reports
 from curation.decontamination import Benchmarks
@@ -35,12 +33,13 @@ from curation.near_duplicates.clusters import Earlier
 from curation.near_duplicates.tables import SIGNATURES
 from curation.near_duplicates.texts import Contents, KeptTexts, NumberedTexts, RedactedTexts
 from curation.origin import Reading
-from curation.release_folder import MANIFEST, RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
+from curation.release_facts import Choices, Described, counts_of, description, stated, work_key
+from curation.release_folder import RELEASE, REPOSITORIES, put_manifest, resumable_folder, sha256
 from curation.removals import Removals
 from curation.running import Engine, Workers, job_count, pool_of
 from curation.settings import Settings
 from curation.shards import Shard, shards, sound_files
-from curation.terms import DEFAULT_TERMS, TERMS
+from curation.terms import TERMS
 from curation.write_stage import (
     RUN_MEMORY_BYTES,
     PartTask,
@@ -60,27 +59,6 @@ _REPOSITORY_ROWS = 64
 _LEGAL_ROWS = 256
 _ADVICE = "collect more, or change the settings ([licenses] unlicensed = true keeps files for which no licence is stated)"
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What a release says of itself."""
-
-    name: str
-    version: str
-    date: str
-    previous: Release | None = None
-    terms: str = DEFAULT_TERMS
-    card: CardSettings = field(default_factory=CardSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What decides, beside the input, what is in a release: the settings, what was asked to be left out, benchmarks to keep out."""
-
-    settings: Settings = field(default_factory=Settings)
-    removals: Path | None = None
-    benchmarks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +110,7 @@ def curate(
     sound = [sound_files(folder, account) for folder in folders]
     files, tables = ({path: digest for found in sound for path, digest in found[which].items()} for which in (0, 1))
     pieces = shards(list(files), int(choices.settings.shards.mb * 1e6))
-    key = _key([*files.values(), *tables.values()], choices, described.previous)
+    key = work_key([*files.values(), *tables.values()], choices, described.previous)
     with resumable_folder(target, key, force) as work, pool_of(engine, workers, _memory(choices.settings)) as pool:
         for stage in ("survey", "decisions", "runs"):
             (work / stage).mkdir(exist_ok=True)
@@ -166,10 +144,10 @@ def _released(run: _Run, described: Described, folders: Sequence[Release], accou
     sources = [source for folder in folders for source in folder.manifest.get("sources", [])]
     names = [part.name for part in settled.layout.parts]
     values = {
-        **_description(described),
+        **description(described),
         "sources": sources,
-        "settings": _stated(run.choices),
-        "counts": _counts(lineage, settled.layout, run.work / RELEASE),
+        "settings": stated(run.choices),
+        "counts": counts_of(lineage, settled.layout, run.work / RELEASE),
         "skipped": dict(sorted(account.skipped.items())),
         "files": names,
         "deduplicated_files": [part.deduplicated_name for part in settled.layout.parts if part.deduplicated_name in hashes],
@@ -266,35 +244,6 @@ def _watched(results: Iterable[Result], progress: Progress | None, stage: str, a
         yield result
 
 
-def _description(described: Described) -> dict[str, Any]:
-    previous = described.previous
-    return {
-        "kind": "release",
-        "name": described.name,
-        "version": described.version,
-        "date": described.date,
-        "previous_version": previous.manifest.get("version") if previous else None,
-        "previous_manifest_sha256": sha256(previous.path / MANIFEST) if previous else None,
-    }
-
-
-def _counts(lineage: Lineage, layout: Layout, release: Path) -> dict[str, Any]:
-    steps = {
-        name: account for name, account in lineage.steps.items() if name != "near_duplicates"
-    }  # which leaves an edition, not the release
-    dropped = {name: account.dropped.total() for name, account in steps.items() if account.dropped.total()}
-    return {
-        "read": lineage.of("read").rows_in,
-        "dropped": dropped,
-        "documents": sum(part.documents for part in layout.parts),
-        "text_bytes": sum(part.text_bytes for part in layout.parts),
-        "deduplicated_documents": lineage.of("near_duplicates").rows_out,
-        "deduplicated_text_bytes": lineage.of("near_duplicates").bytes_out,
-        "repositories": pq.read_metadata(release / REPOSITORIES).num_rows,
-        "languages": layout.languages(),
-    }
-
-
 def _reasons(lineage: Lineage) -> str:
     listed = ", ".join(
         f"{count} by {name} ({reason})" for name, account in lineage.steps.items() for reason, count in sorted(account.dropped.items())
@@ -311,33 +260,3 @@ def _batches(paths: Sequence[Path], rows: int) -> Iterator[pa.RecordBatch]:
     for path in paths:
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(batch_size=rows, use_threads=False)
-
-
-def _stated(choices: Choices) -> dict[str, Any]:
-    """What the manifest says of the choices: files by name and hash."""
-    given = {"removals": [choices.removals] if choices.removals else [], "benchmarks": choices.benchmarks}
-    return choices.settings.as_json() | {name: {path.name: _digest(path) for path in paths} for name, paths in given.items()}
-
-
-def _key(input_hashes: Sequence[str], choices: Choices, previous: Release | None) -> str:
-    """A name for everything that decides what the stages leave: input and choices by their hashes, the release before, the program."""
-    before = sha256(previous.path / MANIFEST) if previous else None
-    text = json.dumps([input_hashes, _stated(choices), before, _program()], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a file") from error
-
-
-@lru_cache(1)
-def _program() -> str:
-    """A digest of what makes bytes here: our own modules, and the version of the library that writes them."""
-    digest = hashlib.sha256(pa.__version__.encode())
-    for folder in (Path(__file__).parent, Path(__file__).parents[1] / "indexer"):
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curation.cli import Force, Json, SkipBad, print_json, print_manifest, shown_progress, today
+from curation.shared_cli import Force, Json, SkipBad, print_json, print_manifest, shown_progress, today
 from indexer.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def curate(
     A run that was stopped goes on where it was. What it cost goes to RELEASE.costs.json, beside the release. `release card` writes
     the card anew, with other words."""
     from curation.cards import CardSettings
-    from curation.curate import Choices, Described
     from curation.curate import curate as run
     from curation.origin import Reading
+    from curation.release_facts import Choices, Described
     from curation.terms import DEFAULT_TERMS
     from indexer.corpus import Release
 

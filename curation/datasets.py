@@ -46,15 +46,16 @@ def collect_dataset(
     date: str,
     reading: Reading,
     steward: Path | None = None,
+    key: Path | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Writes one dataset as a folder of parquet with a manifest, which it returns; the key of accounts goes to `steward`,
-    by default `TARGET.steward`. Raises InputError, OutOfSpace."""
+    by default `TARGET.steward`; `key` is the steward's folder of an earlier dataset that is taken over. Raises InputError, OutOfSpace."""
     with new_folder(target, force) as folder:
         scratch = folder / ".scratch"
         with _key(kind, steward or target.with_name(f"{target.name}.steward"), target, force) as alias:
-            counted = _write(folder, kind, _rows(kind, names, scratch, reading, alias, progress), _SCHEMAS[kind])
+            counted = _write(folder, kind, _rows(kind, names, scratch, reading, alias, key, progress), _SCHEMAS[kind])
             _check(counted, names, reading)
         scratch.unlink(missing_ok=True)
         manifest = {
@@ -84,12 +85,20 @@ def _key(kind: Kind, folder: Path, target: Path, force: bool) -> Iterator[Callab
 
 
 def _rows(
-    kind: Kind, names: Sequence[str], scratch: Path, reading: Reading, alias: Callable[[Alias], None], progress: Progress | None
+    kind: Kind,
+    names: Sequence[str],
+    scratch: Path,
+    reading: Reading,
+    alias: Callable[[Alias], None],
+    key: Path | None,
+    progress: Progress | None,
 ) -> Iterator[pa.RecordBatch]:
     if earlier := [name for name in names if name.startswith(PREFIX)]:
         if len(names) > 1:
             raise InputError(f"{earlier[0]}: an earlier dataset is taken over alone; collect the other sources into one of their own")
-        return taken_over(earlier[0], kind, _SCHEMAS[kind], reading, alias)
+        return taken_over(earlier[0], kind, _SCHEMAS[kind], reading, alias, key)
+    if key is not None:
+        raise InputError(f"{key}: the key of an earlier dataset, and none is named; name it as dataset:FOLDER, or leave --key out")
     if kind == "repositories":
         return permitted(repository_list(_watched(_events(names, reading), progress), scratch), reading)
     if kind == "notebooks":

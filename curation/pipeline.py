@@ -1,6 +1,6 @@
 """How do sources and releases become an index, in one stream?
 
-Not here: what an index is (`indexer.build`), the command around this (`curation.cli`).
+Not here: what an index is (`indexer.build`), the command around this (`curation.index_cli`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -35,6 +35,7 @@ from indexer.stores.local.removal import RemovalReport
 from indexer.stores.local.removal import remove as remove_from_folder
 
 Progress = Callable[[int, int, str], None]  # documents, bytes of text, stage
+Report = TypeVar("Report", BuildReport, AddReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ def index_sources(
 
 
 def _twice_if_changed(
-    build: Callable[..., BuildReport],
+    build: Callable[..., Report],
     location: str,
     opened: Sequence[Release | Source],
     inputs: Sequence[str],
     account: Reading,
     **options: Any,
-) -> BuildReport:
-    """Builds in a cluster; once more, from the beginning, where what an interrupted build had loaded was of another input."""
+) -> Report:
+    """Loads a cluster; once more, from the beginning, where what an interrupted run had loaded was of another input."""
     from indexer.stores.elastic.unfinished import InputChanged  # noqa: PLC0415 - the client is an extra
 
     try:
@@ -157,9 +158,16 @@ def add_sources(
 ) -> Added:
     """Adds releases and SOURCE strings to the index at the location, but for the documents that it holds.
 
-    Raises InputError where an input cannot be read or holds nothing, UnusableIndex where no index stands there, IndexLocked, OutOfSpace.
+    Raises InputError where an input cannot be read or holds nothing, UnusableIndex where no index stands there, IndexLocked, OutOfSpace,
+    BackendUnavailable.
     """
     account = reading or Reading()
+    if kind_of(str(location)) == "elasticsearch":
+        _open_cluster(str(location))
+        opened = [_open(each) for each in inputs]
+        options = {"version": version, "date": date, "merge_small": merge_small, "progress": progress}
+        report = _twice_if_changed(_add_to_cluster, str(location), opened, inputs, account, **options)
+        return Added(report, dict(sorted(account.skipped.items())))
     check_folder(str(location))
     Manifest.read(Path(location))
     opened = [_open(each) for each in inputs]
@@ -168,6 +176,15 @@ def add_sources(
             location, rows, repositories=ledger.batches(), version=version, date=date, merge_small=merge_small, progress=progress
         )
     return Added(report, dict(sorted(account.skipped.items())))
+
+
+def _add_to_cluster(
+    location: str, opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading, **options: Any
+) -> AddReport:
+    from indexer.stores.elastic.adding import add_documents as add_to_cluster  # noqa: PLC0415 - the client is an extra
+
+    with _rows(opened, inputs, account) as (rows, ledger):
+        return add_to_cluster(location, rows, repositories=ledger.batches(), **options)
 
 
 def remove_documents(
@@ -225,16 +242,21 @@ def _check_free(location: str, force: bool) -> None:
 
 def _check_free_in_cluster(location: str, force: bool) -> None:
     """The same for a name in a cluster."""
-    from indexer.stores.elastic.index import ClusterIndex  # noqa: PLC0415 - its client is an extra
-
     try:
-        ClusterIndex.open(location).close()
+        _open_cluster(location)
     except IndexNotFound:
         return
     except UnusableIndex:
         pass
     if not force:
         raise InputError(f"{location}: an index stands there; choose another name, or replace it with --force")
+
+
+def _open_cluster(location: str) -> None:
+    """Raises UnusableIndex, BackendUnavailable where no index can be opened."""
+    from indexer.stores.elastic.index import ClusterIndex  # noqa: PLC0415 - its client is an extra
+
+    ClusterIndex.open(location).close()
 
 
 @contextmanager

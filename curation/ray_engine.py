@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import ray
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
-from indexer.errors import WorkerLost
+from indexer.errors import BackendUnavailable, WorkerLost
 
 _WAITING = 2  # tasks a core has before it
 _STORE_BYTES = 100_000_000  # what tasks take and return is small
@@ -55,7 +55,12 @@ class RayPool:
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if "RAY_ADDRESS" not in os.environ:
             options |= {"num_cpus": self._jobs, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-        ray.init(**options)
+        try:
+            ray.init(**options)
+        except Exception as error:  # Ray has no class of its own for this
+            ray.shutdown()
+            words = str(error).strip().partition("\n")[0]
+            raise BackendUnavailable(f"Ray did not start or answer ({words}); run again, or leave --engine ray out") from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from curation.cli import Json, print_json, today
+from curation.shared_cli import Json, print_json, shown_progress, today
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 commands = typer.Typer(no_args_is_help=True)
@@ -87,26 +87,40 @@ def diff(
 @commands.command("push", epilog="Example: wherefrom release push release-1 /srv/datasets --accept-terms")
 def push(
     release: Folder,
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The folder of all releases; this one goes to TARGET/NAME/VERSION.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="The folder of all releases; this one goes to TARGET/NAME/VERSION. Or git+URL: a git repository with Git LFS, such as a"
+            " dataset of the Hugging Face hub, whose newest version it becomes; git's own credentials are used.",
+        ),
+    ],
     *,
     accept_terms: Annotated[bool, typer.Option("--accept-terms", help="You have read TERMS.md and accept it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a release to where others get it: whole, with its bytes compared, its terms of use in it, and listed in releases.json."""
+    """Copy a release to where others get it: whole, with its bytes compared, its terms of use in it, and listed in releases.json.
+
+    What was cut off goes on when the same command is run again; nothing is to be seen there before all has arrived. To a hub:
+    wherefrom release push release-1 git+https://HOST/datasets/OWNER/NAME --accept-terms
+    """
     from curation.distribution import push as run
     from indexer.corpus import Release
 
-    folder = run(Release.open(release), target, accept_terms=accept_terms)
+    with shown_progress() as (progress, _):
+        pushed = run(Release.open(release), target, accept_terms=accept_terms, progress=progress)
     if as_json:
-        return print_json({"location": str(folder)})
-    print(f"{folder}: pushed; its holders learn of newer versions with: wherefrom release status FOLDER --against {target}")
+        return print_json({"location": pushed})
+    print(f"{pushed}: pushed; its holders learn of newer versions with: wherefrom release status FOLDER --against {target}")
 
 
 @commands.command("status", epilog="Example: wherefrom release status ~/datasets/demo --against https://example.org/datasets")
 def status(
     release: Folder,
     *,
-    against: Annotated[str, typer.Option(metavar="FOLDER|URL", help="Where releases are pushed to, as a folder or as it is on the web.")],
+    against: Annotated[
+        str, typer.Option(metavar="FOLDER|URL", help="Where releases are pushed to: a folder, its URL on the web, or git+URL.")
+    ],
     as_json: Json = False,
 ) -> int:
     """Tell whether a release that you hold is the newest, outdated or withdrawn. Exit code 0 for the newest, else 1."""
@@ -131,15 +145,19 @@ def withdraw(
     release: Folder,
     *,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who hold a copy.")],
+    place: Annotated[str | None, typer.Option(metavar="git+URL", help="The git repository that it was pushed to, to say so there.")] = None,
     as_json: Json = False,
 ) -> None:
     """Mark a release as withdrawn, also in the list of the place that it was pushed to; it is then no longer read."""
     from curation.distribution import withdraw as run
     from indexer.corpus import Release
 
-    is_listed = run(Release.open(release), reason, today(os.environ))
+    is_listed = run(Release.open(release), reason, today(os.environ), place)
     if as_json:
         return print_json({"location": str(release), "listed": is_listed})
     print(f"{release}: withdrawn")
     if not is_listed:
-        print(f"wherefrom: {release}: stands in no list; withdraw TARGET/NAME/VERSION too, where it was pushed to", file=sys.stderr)
+        print(
+            f"wherefrom: {release}: stands in no list; withdraw TARGET/NAME/VERSION too, or with --place git+URL, where it was pushed to",
+            file=sys.stderr,
+        )

@@ -156,6 +156,13 @@ def check_hash(release: Release, name: str) -> str:
     return found
 
 
+def files_of(folder: Path) -> list[Path]:
+    """The files of a release's folder, sorted: regular ones only, since a link would lead out of a copy, and none of those that a git
+    check-out of a release has beside it."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    return [path for path in found if not (top := path.relative_to(folder).parts[0]).startswith(".") and top != "releases.json"]
+
+
 def text_bytes(batch: pa.RecordBatch) -> int:
     """Bytes of UTF-8 in the content column. O(1)."""
     if not batch.num_rows:

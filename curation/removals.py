@@ -32,7 +32,10 @@ KINDS = ("repository", "owner", "content_id", "author")
 _FIELDS = frozenset({*KINDS, "reason", "requested"})
 _FORMS = {"repository": r"[^\s:]+", "owner": r"[^\s:/]+", "content_id": r"[0-9a-f]{40}", "author": r"\S.*"}
 _WANTED = {"repository": "a name such as owner/name", "owner": "a name", "content_id": "40 hex digits", "author": "a name or address"}
-_CALLED = re.compile(r"(?<![\w.])@([A-Za-z0-9][\w-]*(?:\[bot\])?)|([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
+# @login, also in Markdown's _italics_; an address
+_CALLED = re.compile(r"(?<![^\W_])@([A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?(?:\[bot\])?)|([\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
+_NO_REPLY = "@users.noreply.github.com"  # LOGIN or NUMBER+LOGIN stands before it
+_VERSION = re.compile(r"[-_]\d.*$|\.(git|dsc|jsonl|parquet|tgz|tar\.\w+|whl|zip)$")
 Place = tuple[str, str, str]  # dataset, place, number
 
 
@@ -67,10 +70,10 @@ class Removals:
     def reason(self, repository: str | None, owner: str | None, content_id: str | None, authors: Iterable[str] = ()) -> str | None:
         """Why a row is left out ("removed_repository", "removed_owner", "removed_content_id", "removed_author"), None where it stays.
 
-        A repository's owner is also what stands before its slash, whatever its metadata says.
+        A repository's owner is also what stands before its slash, whatever its metadata says; "engine" of the owner ada is ada/engine.
         """
         name = (repository or "").lower()
-        if name in self.repositories:
+        if name in self.repositories or (owner and f"{owner}/{name}".lower() in self.repositories):
             return "removed_repository"
         if (owner or "").lower() in self.owners or ("/" in name and name.partition("/")[0] in self.owners):
             return "removed_owner"
@@ -78,13 +81,26 @@ class Removals:
             return "removed_content_id"
         return "removed_author" if any(map(self.is_author, authors)) else None
 
+    def owns(self, url: str) -> bool:
+        """Whether a part of a URL's path is a removed owner: hosts differ in where an owner stands."""
+        return not self.owners.isdisjoint(part.lstrip("~") for part in re.split(r"[/:]", url.lower())[:-1])
+
     def is_author(self, account: str) -> bool:
         """Whether an account, or an author such as "Ada <a@b.org>", is to be left out."""
         return bool(self.authors) and not self.authors.isdisjoint(names_of(account.lower()))
 
     def calls(self, text: str) -> bool:
         """Whether a text names a removed author as @login or by address. "Thanks, @Ada!" -> True where ada is removed"""
-        return bool(self.authors) and any((login or address).lower() in self.authors for login, address in _CALLED.findall(text))
+        called = (login or address.strip("_") for login, address in _CALLED.findall(text)) if self.authors else ()
+        return any(map(self.is_author, called))
+
+    def named_in(self, place: str) -> bool:
+        """Whether a path or URL has a removed owner or repository among its words, a version after it or not.
+        "npm:/srv/rich-13.0.tgz" -> True where pypi/rich is removed: rather one place too many than one that names somebody."""
+        words = {_VERSION.sub("", word) for word in re.split(r"[/:@=~]", place.lower())}
+        parts = (repository.replace("@", "").split("/") for repository in self.repositories)
+        names = self.owners.union(*({each[-1], "-".join(each[1:])} for each in parts))
+        return not names.isdisjoint({*words, *(word.replace("_", "-") for word in words)})
 
     def stated(self) -> dict[str, int]:
         """How many of each kind were asked for: a manifest is public and names nobody."""
@@ -96,9 +112,11 @@ NOBODY = Removals()
 
 
 def names_of(account: str) -> tuple[str, ...]:
-    """What an account may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org" """
+    """What an account, in lower case, may be called. "ada <a@b.org>" -> itself, "ada", "a@b.org"; GitHub's 7+ada@users.noreply.github.com
+    is ada too."""
     name, bracket, address = account.partition("<")
-    return (account, name.strip(), address.rstrip(">")) if bracket else (account,)
+    names = (account, name.strip(), address.rstrip(">")) if bracket else (account,)
+    return *names, *(each.removesuffix(_NO_REPLY).rpartition("+")[2] for each in names if each.endswith(_NO_REPLY))
 
 
 def _requests(path: Path) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from curation.removals import Place, Removals
+from curation.steward import SIGNED
 from indexer.corpus import content_id as id_of
 from indexer.errors import InputError
 
@@ -43,6 +44,8 @@ def _reasons(batch: pa.RecordBatch, removals: Removals) -> Iterator[str | None]:
     is_commits, is_issues = {"repo", "old_contents"} <= names, {"repo", "events"} <= names
     if (is_commits or is_issues) and removals.authors and removals.places is None:
         raise InputError("authors are to be removed and the dataset numbers them; read the steward's folder of the dataset too")
+    if is_commits:
+        wanted.append("commit")
     if removals.authors:
         wanted += ["events"] if is_issues else ["message"] if is_commits else []
     for number, row in enumerate(batch.select(wanted).to_pylist()):
@@ -61,7 +64,7 @@ def _places(row: dict[str, Any], is_issues: bool, is_commits: bool) -> list[Plac
     """Where a row's authors stand in a key."""
     if is_issues:
         return [("issues", f"{row['repo']}#{row['issue_number']}", turn["author"]) for turn in row["events"]]
-    return [("commits", row["repo"], row["author"])] if is_commits else []
+    return [("commits", row["repo"], row["author"]), ("commits", f"{row['repo']}@{row['commit']}", SIGNED)] if is_commits else []
 
 
 def _said(row: dict[str, Any]) -> Iterator[str]:

@@ -27,6 +27,7 @@ _KEY = "accounts.parquet"
 _LOG = "access.jsonl"
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("dataset", "place", "number", "account")])
 _BATCH_ROWS = 10_000
+SIGNED = "signed"  # instead of a number, at the place of a commit: whom a line at the end of its message named
 
 
 @dataclass(frozen=True, slots=True)

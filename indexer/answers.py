@@ -220,10 +220,25 @@ class Snippet:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One document that a search found; `url` leads to the file, pinned where the host allows it."""
+class Copy:
+    """Another file with the same content as a hit."""
 
     document_id: str
+    repository: str
+    path: str
+    license_expression: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document that a search found; `url` leads to the file, pinned where the host allows it.
+
+    Files with the same content are one hit: `copies` are some of the others that the page came upon, `copies_total` counts these.
+    """
+
+    document_id: str
+    content_id: str
     repository: str
     owner: str | None
     path: str
@@ -237,6 +252,16 @@ class Hit:
     project_url: str | None
     score: float
     snippets: tuple[Snippet, ...]
+    copies: tuple[Copy, ...] = ()
+    copies_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HitGroup:
+    """The hits of one repository: positions in `SearchPage.hits`, best first."""
+
+    repository: str
+    hits: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +274,17 @@ class FacetCount:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """One page of a full-text search. `cursor` asks for the next page; `total` is a lower bound where `total_capped`."""
+    """One page of a full-text search, best first. `total` counts files, copies too, and is a lower bound where `total_capped`.
+
+    `cursor` asks for the next page, which begins behind the last document of this one, also when the index has changed meanwhile.
+    `groups` are the hits by repository, that of the best hit first.
+    """
 
     query: str
     total: int
     total_capped: bool
     hits: tuple[Hit, ...]
+    groups: tuple[HitGroup, ...]
     facets: dict[str, tuple[FacetCount, ...]]
     cursor: str | None
     hint: str | None

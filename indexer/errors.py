@@ -10,7 +10,7 @@
     │   ├── SpecMismatch      fingerprints of another spec: reindex                      (exit 3)
     │   └── IndexLocked       another process writes: wait for it                        (exit 3)
     ├── DocumentNotFound      no document of this id: look the id up again               (exit 2)
-    ├── AccessRefused         a cluster does not let us in: change credentials, certificate  (exit 2)
+    ├── AccessRefused         a cluster or hub does not let us in: change credentials, certificate  (exit 2)
     ├── BackendUnavailable    a server or cluster does not answer: retry                 (exit 3)
     ├── OutOfSpace            the disk is full: free some and run again                  (exit 3)
     ├── WorkerLost            a process of the run was killed: run again, it goes on     (exit 3)
@@ -71,7 +71,7 @@ class DocumentNotFound(WherefromError):
 
 
 class AccessRefused(WherefromError):
-    """A cluster refuses the credentials or what they ask for, or has a certificate that cannot be accepted."""
+    """A cluster or hub refuses the credentials or what they ask for, or has a certificate that cannot be accepted."""
 
     exit_code = 2
 

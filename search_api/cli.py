@@ -2,7 +2,7 @@
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 found, 2 input, 3 index, 4 incomplete.
 
-Not here: how answers look (`search_api.terminal`), the commands that build and serve (`curation.cli`, `ui.cli`).
+Not here: how answers look (`search_api.terminal`), the commands that build and serve (`curation.index_cli`, `ui.cli`).
 """
 
 from __future__ import annotations

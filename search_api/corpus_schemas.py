@@ -55,10 +55,23 @@ class Snippet(BaseModel):
     highlights: list[Extent] = Field(description="What matched, as code point ranges within `text`.", examples=[[{"start": 4, "end": 8}]])
 
 
+class Copy(BaseModel):
+    """Another file with the same content as a hit."""
+
+    document_id: str = Field(description="Stable id; /v1/documents/{id} has the file.", examples=["1e2d3c4b5a69788796a5b4c3"])
+    repository: str = Field(description="Repository.", examples=["pypi/flask"])
+    path: str = Field(description="Path in the repository.", examples=["flask/_vendor/core.py"])
+    license_expression: str | None = Field(description="SPDX expression.", examples=["BSD-3-Clause"])
+    url: str = Field(description="Link to the file, pinned where the host allows it.", examples=["/documents/1e2d3c4b5a69788796a5b4c3"])
+
+
 class Hit(BaseModel):
-    """One document that a search found."""
+    """One document that a search found; files with the same content are one hit."""
 
     document_id: str = Field(description="Stable id; /v1/documents/{id} has the file.", examples=["0f1e2d3c4b5a69788796a5b4"])
+    content_id: str = Field(
+        description="Id of the content, the same for equal files.", examples=["9daeafb9864cf43055ae93beb0afd6c7d144bfa4"]
+    )
     repository: str = Field(description="Repository.", examples=["pypi/click"])
     owner: str | None = Field(description="Owner.", examples=["pallets"])
     path: str = Field(description="Path in the repository.", examples=["click/core.py"])
@@ -72,6 +85,15 @@ class Hit(BaseModel):
     project_url: str | None = Field(description="The project's own page.", examples=["https://palletsprojects.com/p/click/"])
     score: float = Field(description="BM25 score.", examples=[12.5])
     snippets: list[Snippet] = Field(description="Lines that matched.", examples=[[]])
+    copies: list[Copy] = Field(description="Some of the other files with this content that rank on this page.", examples=[[]])
+    copies_total: int = Field(description="How many of them rank on this page.", examples=[0])
+
+
+class HitGroup(BaseModel):
+    """The hits of one repository."""
+
+    repository: str = Field(description="Repository.", examples=["pypi/click"])
+    hits: list[int] = Field(description="Positions in `hits`, best first.", examples=[[0, 2]])
 
 
 class FacetCount(BaseModel):
@@ -85,9 +107,10 @@ class SearchPage(BaseModel):
     """One page of a full-text search."""
 
     query: str = Field(description="The query as it was understood.", examples=["def main lang:Python"])
-    total: int = Field(description="Documents found.", examples=[812])
+    total: int = Field(description="Files found, copies too.", examples=[812])
     total_capped: bool = Field(description="`total` is a lower bound.", examples=[False])
     hits: list[Hit] = Field(description="Best first.", examples=[[]])
+    groups: list[HitGroup] = Field(description="The hits by repository, that of the best hit first.", examples=[[]])
     facets: dict[str, list[FacetCount]] = Field(
         description="Counts by field.", examples=[{"language": [{"value": "Python", "count": 812}]}]
     )

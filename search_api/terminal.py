@@ -99,9 +99,11 @@ def search(page: SearchPage, server: str | None) -> Iterator[Text]:
     total = f"over {page.total}" if page.total_capped else str(page.total)
     yield Text.assemble((f"{total} found", "bold"), f"  {safe(page.query)}")
     yield from partial(page.partial)
-    for hit in page.hits:
+    for group in page.groups:
         yield Text()
-        yield from _hit(hit)
+        yield Text(safe(group.repository), style="bold")
+        for position in group.hits:
+            yield from _hit(page.hits[position])
     if page.cursor:
         yield Text()
         yield _soft(f"more: --cursor {page.cursor}")
@@ -182,10 +184,15 @@ def _license(found: Source | Hit | File) -> Text:
 
 
 def _hit(hit: Hit) -> Iterator[Text]:
+    """Below its repository, with the files that are the same."""
     language = f"  {safe(hit.language)}" if hit.language else ""
-    yield Text.assemble((place(hit), "bold"), "  ", _license(hit), language)
+    yield Text.assemble("  ", (place(hit), "bold"), "  ", _license(hit), language)
     for snippet in hit.snippets:
         yield from _snippet(snippet)
+    if hit.copies:
+        others = ", ".join(safe(f"{copy.repository}:{copy.path}") for copy in hit.copies)
+        more = f" and {hit.copies_total - len(hit.copies)} more" if hit.copies_total > len(hit.copies) else ""
+        yield _soft(f"    the same content: {others}{more}")
 
 
 def _snippet(snippet: Snippet) -> Iterator[Text]:

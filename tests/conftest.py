@@ -99,16 +99,15 @@ def chromium(missing: Callable[[str, str], NoReturn]) -> str:
 @pytest.fixture(scope="session")
 def elasticsearch(missing: Callable[[str, str], NoReturn]) -> Iterator[str]:
     """The URL of a real Elasticsearch: that of WHEREFROM_TEST_ELASTICSEARCH, else a node of this run's own."""
-    from tests.elasticsearch_node import CannotStart, distribution, node
+    from tests.elasticsearch_node import CannotStart, Distribution, distribution, server
 
-    if given := os.environ.get("WHEREFROM_TEST_ELASTICSEARCH"):
-        yield given.rstrip("/")
-        return
-    try:
-        found = distribution()
-    except CannotStart as error:
-        missing(*error.args)
-    with node(found) as url:
+    def found() -> Distribution:
+        try:
+            return distribution()
+        except CannotStart as error:
+            missing(*error.args)
+
+    with server(found) as url:
         yield url
 
 

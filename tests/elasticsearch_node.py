@@ -24,7 +24,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,6 +166,16 @@ class Node:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+@contextmanager
+def server(find: Callable[[], Distribution] = distribution) -> Iterator[str]:
+    """The URL of the server that WHEREFROM_TEST_ELASTICSEARCH names, else of a node of one's own."""
+    if given := os.environ.get("WHEREFROM_TEST_ELASTICSEARCH"):
+        yield given.rstrip("/")
+        return
+    with node(find()) as url:
+        yield url
 
 
 @contextmanager

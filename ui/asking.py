@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from indexer.stored import StoredIndex
 
 SOURCES = 10  # sources asked for
-HITS = 20  # files a search shows
+HITS = 20  # texts on a page of a search
 _log = logging.getLogger("wherefrom.server")
 
 
@@ -31,11 +31,17 @@ async def trace(engine: Workers, text: str) -> str:
     return await _answered(engine, lambda index: _trace(index, text, engine.timeout_ms))
 
 
-async def search(engine: Workers, query: str, language: str | None) -> str:
-    """Markup of the hits of a query."""
+async def search(engine: Workers, query: str, language: str | None, cursor: str | None) -> tuple[str, str | None]:
+    """Markup of a page of hits of a query, and what asks for the page behind it."""
     if not query.strip():
-        return render.failure("Nothing to search for yet", "Type a word, part of an identifier, or a phrase in quotes.")
-    return await _answered(engine, lambda index: _search(index, query, language))
+        return render.failure("Nothing to search for yet", "Type a word, part of an identifier, or a phrase in quotes."), None
+    following: list[str | None] = [None]
+
+    def ask(index: StoredIndex) -> str:
+        markup, following[0] = _search(index, query, language, cursor)
+        return markup
+
+    return await _answered(engine, ask), following[0]
 
 
 async def _answered(engine: Workers, question: Callable[[StoredIndex], str]) -> str:
@@ -71,10 +77,10 @@ def _excerpts(index: StoredIndex, answer: Attribution) -> dict[str, Excerpt]:
     return found
 
 
-def _search(index: StoredIndex, query: str, language: str | None) -> str:
+def _search(index: StoredIndex, query: str, language: str | None, cursor: str | None) -> tuple[str, str | None]:
     began = time.perf_counter()
-    page = index.search(query, language=language, limit=HITS)
+    page = index.search(query, language=language, limit=HITS, cursor=cursor)
     milliseconds = (time.perf_counter() - began) * 1000
     if page.attribution:
-        return render.hint(page.hint or "") + render.trace(query, page.attribution, _excerpts(index, page.attribution), milliseconds)
-    return render.search(page, milliseconds)
+        return render.hint(page.hint or "") + render.trace(query, page.attribution, _excerpts(index, page.attribution), milliseconds), None
+    return render.search(page, milliseconds), page.cursor

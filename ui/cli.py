@@ -89,7 +89,7 @@ def demo(
 
 
 def _build(folder: Path, *, force: bool) -> None:
-    from curation.cli import shown_progress, today
+    from curation.shared_cli import shown_progress, today
     from ui.demo import build
 
     _say(f"building an index of the packages installed here, in {folder}: about a minute")

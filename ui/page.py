@@ -32,6 +32,7 @@ _SYNTAX = (
 _PLAIN: Any = {"spellcheck": False, "autocapitalize": "off", "autocorrect": "off", "autocomplete": "off"}
 # No queue: one request, one answer. Private: not among the calls that Gradio documents.
 _EVENT: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "minimal"}
+_TO_THE_HITS = "() => document.getElementById('wf-hits').scrollIntoView({block: 'start'})"
 _SANS = ["system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
@@ -90,8 +91,13 @@ def _shown(engine: Workers, example: Example) -> Callable[[], Awaitable[tuple[st
 
 
 def _search_tab(engine: Workers, languages: Sequence[str], failed: str) -> None:
-    async def search(query: str | None, language: str | None) -> str:
-        return await asking.search(engine, query or "", None if language in (None, "", _ANY_LANGUAGE) else language)
+    async def search(query: str | None, language: str | None, cursor: str | None = None) -> tuple[str, str, Any]:
+        narrowed = None if language in (None, "", _ANY_LANGUAGE) else language
+        markup, following = await asking.search(engine, query or "", narrowed, cursor)
+        return markup, json.dumps([query, language, following]) if following else "", gr.update(visible=bool(following))
+
+    async def go_on(behind: str | None) -> tuple[str, str, Any]:
+        return await search(*json.loads(behind or "[null, null]"))
 
     plain = gr.InputHTMLAttributes(**_PLAIN)
     with gr.Row(elem_id="wf-search"):
@@ -108,5 +114,10 @@ def _search_tab(engine: Workers, languages: Sequence[str], failed: str) -> None:
         button = gr.Button("Search", variant="primary", size="md", min_width=120, scale=0, elem_id="wf-find")
     gr.HTML(render.hint(_SYNTAX), apply_default_css=False, js_on_load=None)
     result = gr.HTML("", elem_id="wf-hits", apply_default_css=False, js_on_load=None)
+    behind = gr.Textbox(visible=False)  # the query, its language, the cursor of its next page
+    more = gr.Button("Next page", size="sm", visible=False, elem_id="wf-more")
+    shown = [result, behind, more]
     for event in (button.click, query.submit):
-        event(search, [query, language], result, **_EVENT).failure(None, None, result, js=failed, **_EVENT)
+        event(search, [query, language], shown, **_EVENT).failure(None, None, result, js=failed, **_EVENT)
+    following = more.click(go_on, behind, shown, **_EVENT)
+    following.then(None, None, None, js=_TO_THE_HITS, **_EVENT).failure(None, None, result, js=failed, **_EVENT)

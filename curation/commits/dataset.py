@@ -3,7 +3,8 @@
     <commit_before>x = 1<commit_msg>Say what x is for in the name<commit_after>width = 1
 
 Subjects of fewer than five words, those that only name a version or an object, and bots' commits are left out, as in
-BigCode's commits. Authors are numbered within their repository; lines that sign a message with a name are taken out.
+BigCode's commits. Authors are numbered within their repository; lines that sign a message with a name are taken out, and the steward's
+key keeps whom they named, so that those people too can still ask for the commit to go.
 
 Not here: reading histories (`curation.commits.history`), who may read the key (`curation.steward`).
 """
@@ -22,7 +23,7 @@ from curation.decoding import decode
 from curation.events.thread_filters import is_bot
 from curation.languages import language_of
 from curation.origin import Reading
-from curation.steward import Alias
+from curation.steward import SIGNED, Alias
 from indexer.corpus import content_id
 
 COMMITS_SCHEMA = pa.schema(
@@ -73,6 +74,8 @@ def commit_rows(
             authors[change.repository] = authors.get(change.repository, 0) + 1
             numbers[person] = f"username_{authors[change.repository]}"
             alias(Alias("commits", change.repository, numbers[person], change.author))
+        for other in dict.fromkeys(_TRAILER.findall(change.message)):
+            alias(Alias("commits", f"{change.repository}@{change.commit}", SIGNED, other))
         rows.append(row | {"author": numbers[person]})
         n_bytes += len(change.before) + len(change.after)
         if n_bytes >= _BATCH_BYTES or len(rows) >= _BATCH_ROWS:

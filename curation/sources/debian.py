@@ -97,7 +97,10 @@ def _downloaded(package: str, reading: Reading) -> Iterator[Path | None]:
             reading.bad(error, "package_too_large")
         except TimedOut as error:
             reading.bad(error, "download_timed_out")
-        yield next(iter(sorted(folder.glob("*.dsc"))), None)
+        else:
+            yield next(iter(sorted(folder.glob("*.dsc"))), None)
+            return
+        yield None
 
 
 def _download(package: str, folder: Path, limits: CloneLimits) -> None:

@@ -30,6 +30,7 @@ from curation.sources.git_plumbing import Blobs, run_git
 from indexer.errors import InputError, TimedOut
 
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)")
+_OWNED = re.compile(r"(?:(?:https?|ssh)://[^/]+/|[\w.-]+@[\w.-]+:)~?([^/:]+)/[^/:]+$")  # OWNER/NAME of a host
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _READ_BYTES = 1 << 20
 _LINK, _SUBMODULE = b"120000", b"160000"
@@ -64,7 +65,8 @@ def clone_to_read(
 ) -> Path | None:
     """A blobless clone with those contents that `blobs_of` names; None, and counted, where it is gone, too large, slow or not wanted."""
     name, owner = _named(url)
-    if reason := reading.removals.reason(name, owner, None):
+    reason = reading.removals.reason(name, owner, None) or ("removed_owner" if reading.removals.owns(url) else None)
+    if reason:
         reading.skip(reason)
         return None
     try:
@@ -186,11 +188,13 @@ def _origin(location: str, url: str | None, commit: str, texts: LegalTexts) -> O
 
 
 def _named(place: str) -> tuple[str, str | None]:
-    """Repository and owner by URL or folder. "https://github.com/o/n.git" -> ("o/n", "o"), "/srv/n/.git" -> ("n", None)"""
+    """Repository and owner by URL or folder. "https://github.com/o/n.git" -> ("o/n", "o"), "https://gitlab.com/o/n" -> ("n", "o"),
+    "/srv/n/.git" -> ("n", None). Of other hosts only paths of two parts tell an owner: longer ones mean a group here and a folder there."""
     if github := github_repository(place):
         return "/".join(github), github[0]
     name = place.rstrip("/").removesuffix("/.git")
-    return re.split(r"[/:]", name)[-1].removesuffix(".git") or "repository", None
+    elsewhere = _OWNED.match(name)
+    return re.split(r"[/:]", name)[-1].removesuffix(".git") or "repository", elsewhere[1] if elsewhere else None
 
 
 def _remote(repository: Path) -> str | None:

@@ -114,8 +114,9 @@ def attribute_query(segments: Sequence[Segment], info: IndexInfo, query: Query, 
     least = significance.threshold(ask.sensitivity)
     deadline = time.monotonic() + ask.timeout_ms / 1000 if ask.timeout_ms else NEVER
     search = _Search(segments, query, finder, Comparer(query, weights, ask.kinds, least), deadline)
+    if not _verify_best(search, candidates):
+        return answer("partial", query, ask.offset_unit, info, limits=["candidates"])
     if len(candidates):
-        _verify_best(search, candidates)
         _verify_other_places(search, candidates)
         _verify_uncovered(search, candidates)
     if not search.found:
@@ -124,28 +125,35 @@ def attribute_query(segments: Sequence[Segment], info: IndexInfo, query: Query, 
     return answer("partial" if search.limits else "found", query, ask.offset_unit, info, spans, sources, search.limits)
 
 
-def _verify_best(search: _Search, candidates: Candidates) -> None:
+def _verify_best(search: _Search, candidates: Candidates) -> bool:
     """The candidates that score well beside the best one; once sources explain the whole text, only their likely copies, and those that
-    may hold a longer run.
+    may hold a longer run. False where the next one may be missing.
 
     Many may share every fingerprint and one alone the tokens beyond the last: while such tokens are open, its equals are looked at.
     """
     n_tokens, more, counts = len(search.query), _more(search), search.finder.counts
     most = more + MOST_VERIFIED + MOST_FURTHER
     beside = candidates.beside_the_best(most)
-    is_open, least = search.opens(counts), WORTH * float(candidates.scores[0])
-    for i, score in enumerate(candidates.scores[:most].tolist()):
-        if score < least or search.late():
-            return
+    is_open = search.opens(counts)
+    scores = [*candidates.scores[:most].tolist(), 0.0]
+    least = WORTH * scores[0]
+    for i, score in enumerate(scores[:most]):
+        if i >= MOST_VERIFIED + more and not is_open:
+            return True
+        if search.finder.whole is not None and search.finder.whole.may_beat(max(score, least)):
+            return False
+        if score < least or i == len(candidates) or search.late():
+            return True
         is_equal = beside[i] >= EQUAL and len(search.found) > 0  # to one that holds a run, of which this one may hold more
         is_worth = i < MOST_EQUALS + more or n_tokens <= SHORT or is_equal
         if i >= MOST_VERIFIED + more and is_open < (1 if is_worth else 2):
-            return
+            return True
         is_explained = i > 0 and kernels.count_true(search.comparer.covered) >= EXPLAINED * n_tokens
         is_likely = beside[i] >= LIKE_THE_BEST or not (is_explained or i >= MOST_VERIFIED + more)
         may_hold_more = is_open and i < MOST_VERIFIED + more and not is_likely and search.opens(candidates.held_there(i, len(counts)))
         if (is_likely or may_hold_more) and search.verify(candidates, i):
             is_open = search.opens(counts)
+    return True
 
 
 def _more(search: _Search) -> int:

@@ -84,6 +84,19 @@ def cluster(docs, diagonals, prints, flags, first, weights, tolerance, out_begin
 
 
 @njit(cache=True, nogil=True)
+def lists_read(counts, wanted, always, most, most_of_all):
+    """How many of the lists `wanted`, the shortest first, are read: what is known before any of them is decides, so that a store which
+    does not read lists can tell."""
+    total = 0
+    for rank in range(len(wanted)):
+        length = counts[wanted[rank]]
+        if rank >= always and (length > most or total >= most_of_all):
+            return rank
+        total += min(length, most)
+    return len(wanted)
+
+
+@njit(cache=True, nogil=True)
 def next_open(hit_begin, hit_end, which, is_open, i):
     """The first group from i on that holds an open fingerprint; their number where there is none."""
     while i < len(hit_begin):
@@ -342,25 +355,25 @@ def gather_for(stamp):
         """Groups of the postings of the fingerprints `wanted`, read in this order.
 
         asked: (keys, how many of them are of the first channel of `parts`, payloads, counts, the token each begins at, the first one of
-        its value, weights). bounds: (lists read whatever they cost, postings taken of one list, postings looked at and taken in all,
+        its value, weights). bounds: (lists read whatever they cost, length of the others and postings taken of one list, postings in all,
         tolerance, groups). dead[w]: how many of those read are of removed documents. Marks in `cut` the fingerprints of which some
         postings are in no group. Returns a bad page or -1, and for each group, best first, its document, first and last diagonal,
         score, whether a hit has other places, and its hits: of which fingerprint each is and whether that has other places, [begin:end].
         """
         assert stamp >= 0
         keys, n_exact, payloads, counts, tokens, first, weights = asked
-        always, most, most_looked_at, most_taken, tolerance, most_groups = bounds
+        always, most, most_of_all, tolerance, most_groups = bounds
         positions, flags, prints = np.empty(64, np.uint64), np.empty(64, np.uint8), np.empty(64, np.int64)
         none = np.empty(0, np.int64)
         no_flags = np.empty(0, np.bool_)
         nothing = (none, none, none, np.empty(0, np.float64), no_flags, none, none, none, no_flags)
-        n, looked_at = np.int64(0), 0
+        n = np.int64(0)
+        n_read = lists_read(counts, wanted, always, most, most_of_all)
         for rank in range(len(wanted)):
             w = wanted[rank]
-            if rank >= always and (looked_at >= most_looked_at or n >= most_taken):
+            if rank >= n_read:
                 cut[w] = True
                 continue
-            looked_at += counts[w]
             room = counts[w] if len(removed) else min(most, counts[w])
             if n + room > len(positions):
                 positions, flags, prints = grown(positions, n, room), grown(flags, n, room), grown(prints, n, room)

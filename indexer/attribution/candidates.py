@@ -16,16 +16,13 @@ from numpy.typing import NDArray
 from indexer.attribution import candidate_kernels as kernels
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Whole
-from indexer.fingerprint.spec import SPEC
 from indexer.segment.segment import Segment
 
 TOLERANCE = 100  # tokens between neighbouring diagonals of one group: edited lines, a comment that is gone
 ALWAYS_READ = 4  # lists, the rarest
-MOST_POSTINGS = 512  # of one fingerprint, after its contexts have been compared
-MOST_LOOKED_AT = 8_192  # postings of one segment, or 128 a fingerprint of the text
-MOST_TAKEN = 1_024  # of them, or 16 a fingerprint
+MOST_POSTINGS = 512  # of the other lists; of the rarest, so many are taken once their contexts have been compared
+MOST_OF_ALL = 2_048  # postings of one segment, or 32 a fingerprint of the text: then no more lists are read
 MOST_GROUPS = 1024  # of one segment, by score, or one for each two fingerprints
-_EVERY_PLACE = 1 << 31
 FURTHER = 16  # times these bounds when reading on
 
 
@@ -136,17 +133,11 @@ class Finder:
 
     def _gather(self, wanted: NDArray[np.bool_], times: int) -> Candidates:
         n, found = len(self._keys), []
-        bounds = (
-            ALWAYS_READ,
-            times * MOST_POSTINGS,
-            times * max(MOST_LOOKED_AT, 128 * n),
-            times * max(MOST_TAKEN, 16 * n),
-            TOLERANCE,
-            max(times * MOST_GROUPS, n // 2),
-        )
+        always, *most = reading = _bounds(n, times)
+        bounds = always if self.whole is None else n, *most, TOLERANCE, max(times * MOST_GROUPS, n // 2)
         for s, segment in enumerate(self._segments):
             counts = self._counts[s]
-            read = wanted if self.whole is None else self._read_of_all(self.whole, wanted, bounds)
+            read = wanted if self.whole is None else self._read_of_all(self.whole, wanted, reading)
             held = np.flatnonzero(read & (counts > 0))
             rarest_first = held[np.argsort(counts[held], kind="stable")]
             asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
@@ -167,33 +158,29 @@ class Finder:
             self.counts = (self._counts - self._dead).sum(0)
         return _joined(found, len(self._query))
 
-    def _read_of_all(self, whole: Whole, wanted: NDArray[np.bool_], bounds: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Those of the lists wanted that these bounds would let be read if all documents of the corpus were here; the others are cut."""
-        always, most, most_looked_at, most_taken, *_ = bounds
-        rarest_first = np.flatnonzero(wanted & (whole.postings > 0))
-        rarest_first = rarest_first[np.argsort(whole.postings[rarest_first], kind="stable")]
-        postings = whole.postings[rarest_first]
-        if np.minimum(postings, most)[:-1].sum() < most_taken and postings[:-1].sum() < most_looked_at:
-            return wanted
-        taken = np.minimum(np.rint(postings * self._agreeing()[rarest_first]), most)
-        looked_at_before, taken_before = np.cumsum(postings) - postings, np.cumsum(taken) - taken
-        is_cut = (looked_at_before >= most_looked_at) | (taken_before >= most_taken)
-        is_cut[:always] = False
-        self.cut[rarest_first[is_cut]] = True
-        read = wanted.copy()
-        read[rarest_first[is_cut]] = False
+    def _read_of_all(self, whole: Whole, wanted: NDArray[np.bool_], reading: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Those of the lists wanted that would be read if all documents of the corpus were here; the others are cut."""
+        read = _read(whole.postings, wanted, reading)
+        self.cut[wanted & ~read & (whole.postings > 0)] = True
         return read
 
-    def _agreeing(self) -> NDArray[np.float64]:
-        """Of each fingerprint's postings the share that one of its contexts lets be taken, in the documents at hand."""
-        taken, all_of = np.zeros(len(self._keys)), np.zeros(len(self._keys))
-        for segment in self._segments:
-            for channel, first, last in ((SPEC.exact, 0, self._n_exact), (SPEC.renamed, self._n_exact, len(self._keys))):
-                for counts, filtered in ((taken, True), (all_of, False)):
-                    found = segment.look_up(channel, self._keys[first:last], _EVERY_PLACE, filtered=filtered)
-                    is_text = found.positions < segment.tokens
-                    counts[first:last] += np.bincount(found.queries[is_text], minlength=last - first)
-        return np.where(all_of > 0, taken / np.maximum(all_of, 1), 1.0)
+
+def read_first(postings: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which fingerprints' lists are read for a text's candidates, by how many postings each has: bool (prints,)."""
+    return _read(postings, np.ones(len(postings), np.bool_), _bounds(len(postings), 1))
+
+
+def _bounds(n: int, times: int) -> tuple[int, ...]:
+    """Lists read whatever they cost, the length of the others, postings in all, for n fingerprints."""
+    return ALWAYS_READ, times * MOST_POSTINGS, times * max(MOST_OF_ALL, 32 * n)
+
+
+def _read(postings: NDArray[np.int64], wanted: NDArray[np.bool_], reading: tuple[int, ...]) -> NDArray[np.bool_]:
+    held = np.flatnonzero(wanted & (postings > 0))
+    rarest_first = held[np.argsort(postings[held], kind="stable")]
+    read = np.zeros(len(postings), np.bool_)
+    read[rarest_first[: kernels.lists_read(postings, rarest_first, *reading)]] = True
+    return read
 
 
 def weights_of(counts: NDArray[np.int64], documents: int) -> NDArray[np.float64]:

@@ -47,6 +47,9 @@ class Whole(Protocol):
     def repositories(self) -> int:
         """How many there are."""
 
+    def may_beat(self, score: float) -> bool:
+        """Whether documents that are missing from the segments may score more; then the question is asked again with more of them."""
+
     def lacks(self, is_open: NDArray[np.bool_]) -> bool:
         """Whether documents are missing from the segments that hold one of the fingerprints given."""
 

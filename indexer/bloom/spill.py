@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ from indexer.bloom.filter import BLOCK_BYTES
 from indexer.disk import disk_errors
 
 PARTITIONS = 256
+SLICE_BYTES = 128 << 20  # of keys that are sorted at one time
 _TOP = np.uint64(56)
 _WAITING = 1 << 22  # fingerprints in memory, 32 MB
+_READ_AT_ONCE = 1 << 20  # keys
 
 
 @dataclass(slots=True)
@@ -56,19 +59,32 @@ class KeySpill:
         self._waiting, self._n_waiting = [], 0
 
 
-def distinct(folders: Sequence[Path], number: int) -> NDArray[np.uint64]:
-    """The keys of one partition that the writers of these folders had, each once, ascending. Memory: twice all of them."""
-    files = [_file(folder, number) for folder in folders]
-    found = [np.fromfile(file, "<u8") for file in files if file.exists()]
-    return np.unique(np.concatenate(found)).astype(np.uint64, copy=False) if found else np.zeros(0, np.uint64)
+def distinct(folders: Sequence[Path], number: int) -> Iterator[NDArray[np.uint64]]:
+    """The keys of one partition that the writers of these folders had, each once, ascending, in slices; large files are read once a
+    slice. Memory: four times SLICE_BYTES."""
+    files = [file for folder in folders if (file := _file(folder, number)).exists()]
+    slices = max(1, -(-sum(file.stat().st_size for file in files) // SLICE_BYTES))
+    edges = [(number << 56) + (i << 56) // slices for i in range(slices + 1)]  # keys are spread evenly
+    for begin, end in pairwise(edges):
+        found = [part for file in files for part in _between(file, begin, end - 1)]
+        if found:
+            yield np.unique(np.concatenate(found)).astype(np.uint64, copy=False)
 
 
-def stretch(keys: NDArray[np.uint64], number: int, n_blocks: int) -> tuple[int, NDArray[np.uint32]]:
+def _between(file: Path, least: int, most: int) -> Iterator[NDArray[np.uint64]]:
+    """The keys of a file from `least` to `most`, in its order."""
+    with open(file, "rb") as opened:
+        while len(keys := np.fromfile(opened, "<u8", _READ_AT_ONCE)):
+            yield keys[(keys >= np.uint64(least)) & (keys <= np.uint64(most))]
+
+
+def stretch(slices: Iterable[NDArray[np.uint64]], number: int, n_blocks: int) -> tuple[int, NDArray[np.uint32]]:
     """The part of a filter that the keys of one partition belong in: its first block, and the blocks, uint32 (blocks * 8,)."""
     first = ((number << 24) * n_blocks) >> 32
     last = ((((number + 1) << 24) - 1) * n_blocks) >> 32
     halves = np.zeros((last + 1 - first) * 8, np.uint32)
-    kernels.insert_keys(halves, first, n_blocks, keys)
+    for keys in slices:
+        kernels.insert_keys(halves, first, n_blocks, keys)
     return first, halves
 
 

@@ -32,6 +32,7 @@ def page(text: str, answer: Attribution, index: IndexInfo) -> SearchPage:
         total=0,
         total_capped=False,
         hits=(),
+        groups=(),
         facets={},
         cursor=None,
         hint=HINT,

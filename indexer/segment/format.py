@@ -122,6 +122,14 @@ class SectionFile:
         self.check(base + begin, base + end)
         return self.bytes[base + begin : base + end].tobytes()
 
+    def forget(self, name: str, begin: int, end: int) -> None:
+        """Takes bytes [begin, end) of a section out of this process's memory, where the system can; reading them again maps them again."""
+        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base = self.section(name)[0]
+            first = (base + begin) & -mmap.PAGESIZE
+            if base + end > first:
+                self._map.madvise(mmap.MADV_DONTNEED, first, base + end - first)
+
     def verify(self, progress: Callable[[int], None] | None = None) -> list[str]:
         """Sums every page, whether read before or not; returns a line for each bad one."""
         problems = []

@@ -12,7 +12,7 @@ import zstandard
 _KEPT = threading.local()  # contexts are for one thread each
 
 
-def pack(data: bytes | memoryview, level: int) -> bytes:
+def pack(data: bytes | bytearray | memoryview, level: int) -> bytes:
     """One frame, which states its size unpacked."""
     packer: zstandard.ZstdCompressor | None = getattr(_KEPT, f"packer{level}", None)
     if packer is None:

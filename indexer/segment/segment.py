@@ -333,7 +333,7 @@ class Segment:
         return None
 
     def fingerprints(self, channel: Channel, buckets_a_chunk: int = 1 << 16) -> Iterator[NDArray[np.uint64]]:
-        """All distinct fingerprints of a channel, ascending, in chunks."""
+        """All distinct fingerprints of a channel, ascending, in chunks. What was read does not stay resident."""
         bits = self.file.header["channels"][channel.name]["bits"]
         directory = self.file.array(f"{channel.name}.directory", "<u4")
         entries = self.file.array(f"{channel.name}.entries", "<u8")
@@ -341,4 +341,5 @@ class Segment:
             last = min(first + buckets_a_chunk, 1 << bits)
             out = np.empty(int(directory[last]) - int(directory[first]), np.uint64)
             kernels.expand_keys(entries, directory, bits, first, last, out)
+            self.file.forget(f"{channel.name}.entries", int(directory[first]) * 8, int(directory[last]) * 8)
             yield out

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.stores.elastic.settings import PREFIX, Place
 from tests.bench.report import table
 
 RESULTS = Path(__file__).with_name("results") / "capacity.json"
@@ -83,6 +84,7 @@ def _measured(results: Sequence[Result], store: str) -> str:
         "text",
         "files",
         "loading MB/s",
+        "MB a CPU second of that",
         "index / text",
         "attribution p50 / p99 ms",
         "p50 over the smallest",
@@ -94,6 +96,7 @@ def _measured(results: Sequence[Result], store: str) -> str:
             f"{_gb(one):.3f} GB",
             f"{one['documents']:,}",
             f"{_rate(one):.2f}",
+            f"{_a_core(one):.2f}",
             f"{_ratio(one):.3f}",
             _times(one, "attribution"),
             f"{one['attribution_p50_ms'] / least['attribution_p50_ms']:.2f}",
@@ -121,6 +124,11 @@ def _ratio(one: Result) -> float:
 
 def _rate(one: Result) -> float:
     return float(one["text_bytes"]) / 1e6 / float(one["build_seconds"])
+
+
+def _a_core(one: Result) -> float:
+    """MB of text that a second of a core loads, of all processes together; unlike the clock it does not count what others do."""
+    return float(one["text_bytes"]) / 1e6 / (float(one["build_cpu_seconds"]) + float(one.get("build_node_cpu_seconds", 0.0)))
 
 
 def _times(one: Result, name: str) -> str:
@@ -172,6 +180,11 @@ def _sizes(folder: Result, cluster: Result) -> Iterator[Row]:
     yield _row("files", (f"{gb:,.0f} GB / {kilobytes} kB = {gb / kilobytes:,.0f} million" for gb in CORPORA.values()))
     filtered = round(folder["parts"]["filter"] / folder["text_bytes"], 4)
     yield _row("membership filter", (f"{gb:,.0f} GB × {filtered} = {gb * filtered:,.0f} GB" for gb in CORPORA.values()))
+    each = round(cluster["fingerprints"] / cluster["text_bytes"], 4)
+    yield _row(
+        f"scratch disk of a load: 8 bytes for each of {each} fingerprints a byte, at most",
+        (f"{gb:,.0f} GB × {each} × 8 = {gb * each * 8:,.0f} GB" for gb in CORPORA.values()),
+    )
     ratio = round(_ratio(folder), 3)
     yield _row("index in a folder, one machine", (f"{gb:,.0f} GB × {ratio} = {gb * ratio:,.0f} GB" for gb in CORPORA.values()))
     ratio = round(_ratio(cluster), 3)
@@ -225,9 +238,9 @@ def _loading(folder: Result, cluster: Result) -> Iterator[Row]:
         f"loading a cluster as measured: loader and node on {cluster['cores']} cores",
         (f"{gb * 1e3:,.0f} MB / {both} MB/s / 3600 = {gb * 1e3 / both / 3600:,.0f} h" for gb in sizes),
     )
-    each = round(both / cluster["cores"], 3)
+    each = round(_a_core(cluster), 2)
     yield _row(
-        f"the same on the nodes above, if it grows with cores (each takes {each} MB/s)",
+        f"the same on the nodes above, all cores busy ({each} MB a second of a core, loader's and node's together)",
         (
             f"{gb * 1e3:,.0f} MB / ({_nodes(gb, cluster)} × {NODE_CORES} × {each} MB/s) / 3600"
             f" = {gb * 1e3 / (_nodes(gb, cluster) * NODE_CORES * each) / 3600:,.0f} h"
@@ -277,6 +290,9 @@ def _doubts(cluster: Sequence[Result]) -> str:
     return (
         "\nWhat may make these wrong:\n\n"
         f"- They reach from {_gb(cluster[-1]):.1f} GB to thousands. Ratios of size hardly change between the sizes measured; times may.\n"
+        f"- A server fetches a membership filter of up to `{PREFIX}FILTER_MB`, {Place('', '').filter_mb:,} where nothing is said,\n"
+        "  and keeps it below `/tmp`. One of the size above has to be allowed by that, with room for three; else membership asks the\n"
+        "  cluster, as attribution does.\n"
         "- Everything measured was in memory. Of a cluster of these sizes most is on disk: a first question about rare code reads from\n"
         "  it, and none of the times above says how long that takes. Measure on your own disks before you promise anything.\n"
         "- Packages are less repetitive than all of GitHub. Copies make lists of files longer and text compress better.\n"

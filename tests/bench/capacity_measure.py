@@ -1,8 +1,9 @@
 """What do a folder and a cluster of one node take for 0.1, 0.5 and 2 GB of text? Written to results/capacity.json, for docs/CAPACITY.md.
 
-    python -m tests.bench.capacity_measure [--sizes GB ...] [--stores folder cluster] [--data DIR]
+    python -m tests.bench.capacity_measure [--sizes GB ...] [--stores folder cluster] [--data DIR] [--fresh]
 
-What was measured before of other sizes and stores stays in the file. One caller asks for the times; four ask for the rate.
+What was measured before of other sizes and stores stays in the file; a run that was cut off goes on where it is. One caller
+asks for the times; four ask for the rate.
 
 Not here: what follows for larger corpora (`capacity`), the same questions with their answers judged (`growth`).
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ import numpy as np
 import wherefrom
 from indexer.stores.elastic.writer import build_cluster_index
 from tests.bench.corpus import Corpus, console
+from tests.bench.engines import code_digest
 from tests.bench.growth_corpus import make_share, make_whole
 from tests.bench.measure import measure_build
-from tests.bench.parts import commit
+from tests.bench.parts import Parts, commit
 from tests.bench.place import data_folder
 from tests.bench.queries import make_queries, read_queries
 from tests.bench.report import machine
@@ -43,6 +46,7 @@ N_BASES = 60
 CALLERS = 4
 HEAP = "1g"
 _WARM_UP = 20
+_CODE = ("indexer", "tests/bench/capacity_measure.py", "tests/bench/wherefrom_engine.py", "tests/elasticsearch_node.py")
 _FINGERPRINTS, _WORDS = ("exact", "renamed", "sides"), ("words", "parts", "path_words")
 _PARTS = {**dict.fromkeys(_FINGERPRINTS, "fingerprints"), **dict.fromkeys(_WORDS, "words"), "_source": "text"}
 
@@ -61,6 +65,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=float, default=list(SIZES_GB), metavar="GB", help="of text (%(default)s)")
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES), help="which (both)")
     parser.add_argument("--data", type=Path, default=data_folder(), help="where packages and indexes are kept (%(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="measure again what stands measured with the same code")
     options = parser.parse_args()
     folder = options.data / "growth"
     whole = make_whole(folder, options.data / "downloads")
@@ -68,8 +73,20 @@ def main() -> None:
     for size in sorted(options.sizes):
         corpus = make_share(folder, whole, int(size * 1e9))
         for store in options.stores:
-            console.print(f"{store}, {size} GB", highlight=False)
-            _keep({"store": store, "gb": size, **_circumstances(corpus), **_MEASURES[store](corpus, asked)})
+            part = Parts(corpus.folder / "measured", options.fresh).get(
+                f"capacity-{store}", _made_with(corpus), partial(_measure, store, size, corpus, asked)
+            )
+            _keep(part.result)
+
+
+def _made_with(corpus: Corpus) -> dict[str, str]:
+    """What figures depend on."""
+    return {"code": code_digest(_CODE), "corpus": corpus.stats["corpus"]["digest"], "machine": machine()}
+
+
+def _measure(store: str, size: float, corpus: Corpus, asked: Asked) -> dict[str, Any]:
+    console.print(f"{store}, {size} GB", highlight=False)
+    return {"store": store, "gb": size, **_circumstances(corpus), **_MEASURES[store](corpus, asked)}
 
 
 def _questions(corpus: Corpus) -> Asked:
@@ -113,10 +130,11 @@ def _cluster(corpus: Corpus, asked: Asked) -> dict[str, Any]:
             build_cluster_index(location, release_batches(corpus), name="capacity", version="1", date="2024-06-07")
         built = {"build_seconds": spent["wall"], "build_cpu_seconds": spent["own"], "build_node_cpu_seconds": spent["node"]}
         with wherefrom.open(location) as index:
-            size = int(index.describe()["index_bytes"])
+            described = index.describe()
             answered = _ask(index, asked, lambda: _node_cpu(url))
         heap = int(_get(f"{url}/_nodes/stats/jvm", "GET", ("jvm", "mem", "heap_used_in_bytes")))
-        told = {"server": VERSION, "heap": HEAP, "heap_used_bytes": heap, "index_bytes": size, "parts": _disk_usage(url)}
+        told = {"server": VERSION, "heap": HEAP, "heap_used_bytes": heap, "parts": _disk_usage(url)}
+        told |= {"index_bytes": int(described["index_bytes"]), "fingerprints": int(described["fingerprints"])}
         return {**built, **told, **answered}
 
 

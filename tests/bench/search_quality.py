@@ -13,10 +13,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +22,6 @@ from elasticsearch import Elasticsearch
 
 import wherefrom
 from indexer.build import build_index
-from indexer.corpus import conform
 from indexer.stores.elastic.writer import build_cluster_index
 from tests.bench.corpus import Row, console, make_corpus, read_rows
 from tests.bench.parts import commit
@@ -32,7 +29,8 @@ from tests.bench.peers import starcoder_search
 from tests.bench.place import data_folder
 from tests.bench.report import circumstances, table
 from tests.bench.search_items import Item, make_items
-from tests.elasticsearch_node import distribution, node
+from tests.bench.wherefrom_engine import as_release
+from tests.elasticsearch_node import server
 
 RESULTS = Path(__file__).with_name("results") / "search.md"
 SEED = 20261123
@@ -83,7 +81,7 @@ def _all_asked(rows: Sequence[Row], items: Sequence[Item], *, local: bool) -> It
         yield _ask("index folder", _of_index(folder), items)
     if local:
         return
-    with _elasticsearch() as url:
+    with server() as url:
         console.print("building the cluster's index", highlight=False)
         build_cluster_index(f"es+{url}/bench", _batches(rows), name="bench", version="1", date="2026-11-23")
         yield _ask("Elasticsearch", _of_index(f"es+{url}/bench"), items)
@@ -94,24 +92,9 @@ def _all_asked(rows: Sequence[Row], items: Sequence[Item], *, local: bool) -> It
         client.close()
 
 
-@contextmanager
-def _elasticsearch() -> Iterator[str]:
-    """The server that tests are given, else a node of this run's own."""
-    if given := os.environ.get("WHEREFROM_TEST_ELASTICSEARCH"):
-        yield given.rstrip("/")
-        return
-    with node(distribution()) as url:
-        yield url
-
-
 def _batches(rows: Sequence[Row]) -> Iterator[pa.RecordBatch]:
     for i in range(0, len(rows), _BATCH):
-        yield conform(pa.RecordBatch.from_pylist([_release_row(row) for row in rows[i : i + _BATCH]]))
-
-
-def _release_row(row: Row) -> dict[str, Any]:
-    repository, _, version = row.repo.rpartition("@")
-    return {"content": row.content, "repository": repository, "commit": version, "path": row.path, "language": row.lang}
+        yield as_release(pa.RecordBatch.from_pylist([asdict(row) for row in rows[i : i + _BATCH]]))
 
 
 def _of_index(location: str) -> Search:

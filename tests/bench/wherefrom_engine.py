@@ -61,17 +61,21 @@ def index_parts(folder: Path) -> dict[str, int]:
 
 
 def release_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
-    """The corpus in the columns of a release; a package's version is its commit."""
-    for batch in corpus.batches():
-        parts = pc.extract_regex(batch.column("repo"), r"^(?P<repository>.+)@(?P<commit>[^@]+)$")
-        columns = {
-            "content": batch.column("content"),
-            "repository": parts.field("repository"),
-            "commit": parts.field("commit"),
-            "path": batch.column("path"),
-            "language": batch.column("lang"),
-        }
-        yield conform(pa.RecordBatch.from_pydict(columns))
+    """The corpus in the columns of a release."""
+    return map(as_release, corpus.batches())
+
+
+def as_release(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch of a corpus in the columns of a release; a package's version is its commit."""
+    parts = pc.extract_regex(batch.column("repo"), r"^(?P<repository>.+)@(?P<commit>[^@]+)$")
+    columns = {
+        "content": batch.column("content"),
+        "repository": parts.field("repository"),
+        "commit": parts.field("commit"),
+        "path": batch.column("path"),
+        "language": batch.column("lang"),
+    }
+    return conform(pa.RecordBatch.from_pydict(columns))
 
 
 def _contents(corpus: Corpus) -> Callable[[int], str]:

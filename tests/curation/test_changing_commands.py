@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+import wherefrom as front_door
 
 
-def wherefrom(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "wherefrom", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`index` remembers the location it made last, in the user's home; the front door changes the path that modules come from."""
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def wherefrom(*arguments: str) -> Done:
+    """Runs a command to its end, in this process: starting one costs more than the work, and is tested elsewhere."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        pytest.raises(SystemExit) as ended,
+    ):
+        front_door.main(list(arguments))
+    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def answer(*arguments: str) -> dict[str, Any]:
@@ -59,9 +82,11 @@ def test_an_index_grows_shrinks_and_is_merged(code: dict[str, str], tmp_path: Pa
     assert wherefrom("verify", location).returncode == 0
 
 
-def test_an_index_in_a_cluster_shrinks(code: dict[str, str], elasticsearch: str) -> None:
+def test_an_index_in_a_cluster_grows_and_shrinks(code: dict[str, str], elasticsearch: str) -> None:
     location = f"es+{elasticsearch}/shrinking"
-    assert answer("index", *code.values(), "-o", location, "--force")["documents"] == 6
+    assert answer("index", code["first"], "-o", location, "--force")["documents"] == 3
+    added = answer("index", *code.values(), "-o", location, "--add")
+    assert (added["documents"], added["known"], added["generation"]) == (3, 3, 2)
     removed = answer("remove", location, "--owner", "second", "--repository", "no/such")
     assert (removed["documents"], removed["documents_left"], removed["not_found"]) == (3, 3, ["no/such"])
     assert answer("inspect", location)["removed_documents"] == 3

@@ -71,7 +71,8 @@ def _all_of(location: str) -> tuple[Any, ...]:
     client, index = connect(place), f"{place.name}-g000001"
     answer = client.search(index=index, size=10_000, sort=[{"number": "asc"}])
     documents = [(hit["_id"], hit["sort"], hit["_source"]) for hit in answer["hits"]["hits"]]
-    manifest = replace(filter_pieces.manifest_of(client, place, index), key="")
+    manifest = filter_pieces.manifest_of(client, place, index)
+    manifest = replace(manifest, parts=tuple(replace(part, key="") for part in manifest.parts))
     with ClusterIndex.open(location) as opened:
         assert opened.verify().problems == ()
         answers = [opened.attribute(row["content"]) for row in _rows()[::50]]
@@ -90,19 +91,37 @@ _SMALL_SHARDS = (
 )
 
 
+def _command(options: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": "1717718400"}
+    command = [sys.executable, "-c", _SMALL_SHARDS, *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+
+
 @pytest.mark.parametrize("engine", ["processes", "ray"])
 def test_workers_make_the_index_that_one_process_makes(
     engine: str, release: Path, locations: dict[str, str], built_here: tuple[Any, ...]
 ) -> None:
     options = ["index", str(release), "-o", locations[engine], "--engine", engine, "--json"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": "1717718400"}
-    done = subprocess.run(
-        [sys.executable, "-c", _SMALL_SHARDS, *options], capture_output=True, text=True, check=False, timeout=300, env=environment
-    )
+    done = _command(options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["documents"] == len(built_here[0]) == FILES - 10
     for one, other in zip(_all_of(locations[engine]), built_here, strict=True):
         assert one == other
+
+
+def test_a_worker_that_fails_leaves_no_index(tmp_path: Path, locations: dict[str, str]) -> None:
+    """The others are ended before it is deleted: a bulk of theirs would make it again."""
+    rows = _rows()
+    rows = [*rows[:20], *({**row, "content": "\n".join([row["content"]] * 100)} for row in rows[20:60])]  # takes the others longer
+    rows[5]["repository"] = None
+    names = write_files(tmp_path, [conform(batch) for batch in pa.Table.from_pylist(rows).to_batches(max_chunksize=20)], Totals())
+    write_repositories(tmp_path, [])
+    write_manifest(tmp_path, names, {"name": "w", "version": "1"})
+    location = locations["processes"] + "-failing"
+    done = _command(["index", str(tmp_path), "-o", location, "--engine", "processes"])
+    assert done.returncode == 2 and "both" in done.stderr, done.stderr
+    place = place_of(location)
+    assert not connect(place).indices.get(index=f"{place.name}*")
 
 
 def test_workers_are_for_releases_and_clusters(release: Path, tmp_path: Path, locations: dict[str, str]) -> None:

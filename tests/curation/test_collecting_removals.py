@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from curation.collect import collect
+from curation.collect import collect, stated_sources
 from curation.datasets import collect_dataset
 from curation.origin import Reading
 from curation.removals import Removals
+from curation.sources.naming import source
 from curation.steward import places_of
 from indexer.corpus import content_id
 from indexer.errors import InputError
@@ -153,8 +154,8 @@ def test_changes_of_removed_authors_and_contents_go(history: str, tmp_path: Path
     collect_dataset("commits", [history], tmp_path / "old", date="2026-01-01", reading=Reading())
     reading = asked(tmp_path, *requests)
     collect_dataset("commits", [f"dataset:{tmp_path}/old"], tmp_path / "new", date="2026-01-01", reading=reading)
-    # what was published says nothing of co-authors: lines that sign a message were taken out
-    assert [row["new_contents"] for row in rows(tmp_path / "new")] == ["x = 5\n", "x = 2\n"]
+    # what was published says nothing of co-authors: the key does
+    assert [row["new_contents"] for row in rows(tmp_path / "new")] == ["x = 5\n"]
     assert not list(places_of(tmp_path / "new.steward", "greta", "test"))
 
 
@@ -192,6 +193,49 @@ def test_a_removed_repository_is_not_even_cloned(tmp_path: Path) -> None:
     names = ["git:https://github.com/ada/gone", f"dir:{tmp_path}/code"]
     manifest = collect(names, tmp_path / "made", date="2026-01-01", reading=reading)
     assert (manifest["sources"], manifest["skipped"]) == (names[1:], {"removed_owner": 1})
+
+
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        ({"repository": "pypi/rich"}, "wheel:/srv/rich-13.0.1-py3-none-any.whl"),
+        ({"repository": "npm/@scope/name"}, "npm:/srv/scope-name-1.0.0.tgz"),
+        ({"repository": "deb/hello"}, "debian:hello=2.10-3"),
+        ({"repository": "deb/hello"}, "debian:/srv/hello_2.10-3.dsc"),
+        ({"repository": "ada/engine"}, "git:https://gitlab.com/ada/engine.git"),
+        ({"owner": "ada"}, "git:git@codeberg.org:Ada/engine"),
+        ({"owner": "ada"}, "git:https://git.sr.ht/~ada/engine"),
+    ],
+)
+def test_a_manifest_names_no_source_of_somebody_removed(request_: dict[str, str], place: str, tmp_path: Path) -> None:
+    reading = asked(tmp_path, request_)
+    assert stated_sources([place, "dir:/srv/adamant", "npm:/srv/richer-1.0.tgz"], reading) == [
+        "dir:/srv/adamant",
+        "npm:/srv/richer-1.0.tgz",
+    ]
+
+
+def test_an_owner_is_known_on_other_hosts_too(tmp_path: Path) -> None:
+    reading = asked(tmp_path, {"owner": "ada"}, {"repository": "grace/lib"})
+    names = ["https://gitlab.com/ada/engine", "git@host.test:ada/engine.git", "https://git.sr.ht/~ada/x", "https://gitlab.com/grace/lib"]
+    names += ["https://gitlab.com/group/ada/engine", "git://host.test/pub/ada/engine.git"]
+    for name in names:
+        assert list(source(f"git:{name}")(reading)) == []
+    assert reading.skipped == {"removed_owner": 5, "removed_repository": 1}
+
+
+def test_a_key_may_stand_elsewhere(events: str, tmp_path: Path, wherefrom: Callable[..., Any]) -> None:
+    asked(tmp_path, *REQUESTS)
+    collect_dataset("issues", [events], tmp_path / "old", date="2026-01-01", reading=Reading(), steward=tmp_path / "safe")
+    command = ("collect", "dataset:old", "--dataset", "issues", "-o", "new", "--removals", "removals.jsonl")
+    assert "old.steward: no accounts.parquet" in wherefrom(*command).stderr
+    done = wherefrom(*command, "--key", "safe")
+    assert (done.returncode, [row["issue_number"] for row in rows(tmp_path / "new")]) == (0, [5])
+
+
+def test_an_error_cannot_steer_a_terminal(wherefrom: Callable[..., Any]) -> None:
+    done = wherefrom("collect", "dir:a\x1b[31mb", "-o", "raw")
+    assert (done.returncode, "\x1b" in done.stderr, "dir:a\N{REPLACEMENT CHARACTER}[31mb" in done.stderr) == (2, False, True)
 
 
 def test_the_command_counts_and_names_what_was_left_out(tree: Path, wherefrom: Callable[..., Any]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import wherefrom as front_door
-from curation.cli import today
 from curation.pipeline import index_sources
+from curation.shared_cli import today
 from indexer.corpus import Release
 from indexer.errors import InputError
 

@@ -13,12 +13,13 @@ import pytest
 
 from curation.cards import CardSettings, write_card
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.decontamination import DecontaminationSettings
 from curation.filter_settings import FilterSettings
 from curation.layout import folder_of
 from curation.near_duplicates.settings import NearDuplicateSettings
 from curation.origin import Reading
+from curation.release_facts import Choices, Described
 from curation.release_folder import check_hashes
 from curation.settings import ShardSettings, read_settings, settings_of
 from indexer.corpus import FILES_SCHEMA, Release, content_id

@@ -248,6 +248,17 @@ def test_what_apt_lacks_refuses_or_exceeds_is_named_and_counted(tmp_path: Path) 
         rows("debian:demo")
 
 
+def test_a_download_that_was_cut_off_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dsc: Path) -> None:
+    program = f'#!/bin/sh\ncase "$*" in *--download-only*) cp {dsc} .; exec sleep 20;; esac\n'  # brings the first file and stalls
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "apt-get").write_text(program)
+    (tmp_path / "bin" / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    slow = Reading(skip_bad=True, clone=CloneLimits(seconds=1.0))
+    assert list(source("debian:demo")(slow)) == []
+    assert slow.skipped == {"download_timed_out": 1}
+
+
 def test_apt_without_source_entries_is_told_what_to_do(apt: Callable[[str], Path]) -> None:
     apt("# nothing")
     with pytest.raises(InputError, match=r"no source packages; write deb-src beside deb .*apt-get update"):

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.distribution import push, status, withdraw
 from curation.origin import Reading
 from curation.pipeline import index_sources
+from curation.release_facts import Choices, Described
 from curation.release_folder import check_hashes
 from curation.terms import DEFAULT_TERMS
 from indexer.corpus import Release
@@ -63,7 +64,7 @@ def url(place: Path) -> Iterator[str]:
 
 def test_a_pushed_copy_is_whole_and_carries_the_terms(make: Make, place: Path) -> None:
     release = make("1.0", terms="Be kind.\n")
-    target = push(release, place, accept_terms=True)
+    target = Path(push(release, str(place), accept_terms=True))
     assert target == place / "demo" / "1.0"
     check_hashes(Release.open(target))
     ours = {path.relative_to(release.path): path.read_bytes() for path in release.path.rglob("*") if path.is_file()}
@@ -73,18 +74,18 @@ def test_a_pushed_copy_is_whole_and_carries_the_terms(make: Make, place: Path) -
 
 def test_terms_are_accepted_first(make: Make, place: Path) -> None:
     with pytest.raises(InputError, match=r"accepts its terms of use first, with --accept-terms:\n\n# Terms of use"):
-        push(make("1.0"), place, accept_terms=False)
+        push(make("1.0"), str(place), accept_terms=False)
     assert not place.exists()
 
 
 def test_the_same_release_is_pushed_once_and_another_of_its_version_is_refused(make: Make, place: Path) -> None:
     release = make("1.0")
-    assert push(release, place, accept_terms=True) == push(release, place, accept_terms=True)
+    assert push(release, str(place), accept_terms=True) == push(release, str(place), accept_terms=True)
     assert len(json.loads((place / "releases.json").read_text())["releases"]) == 1
     manifest = release.path / "manifest.json"
     manifest.write_text(manifest.read_text() + "\n")
     with pytest.raises(InputError, match="exists already"):
-        push(release, place, accept_terms=True)
+        push(release, str(place), accept_terms=True)
 
 
 def test_a_damaged_release_is_not_pushed(make: Make, place: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_damaged_release_is_not_pushed(make: Make, place: Path) -> None:
     (part,) = release.path.glob("data/*/*.parquet")
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(IndexCorrupt, match="SHA-256"):
-        push(release, place, accept_terms=True)
+        push(release, str(place), accept_terms=True)
     assert not (place / "demo" / "1.0").exists()
     assert not (place / "releases.json").exists()
 
@@ -100,27 +101,27 @@ def test_a_damaged_release_is_not_pushed(make: Make, place: Path) -> None:
 def test_links_are_not_followed_out_of_a_release(make: Make, place: Path, tmp_path: Path) -> None:
     release = make("1.0")
     (release.path / "link").symlink_to(tmp_path / "code" / "area.py")
-    assert not (push(release, place, accept_terms=True) / "link").exists()
+    assert not Path(push(release, str(place), accept_terms=True), "link").exists()
 
 
 @pytest.mark.parametrize("version", ["../1.0", ".hidden", "1/2", "x" * 101])
 def test_a_version_that_is_no_folder_name_is_refused(make: Make, place: Path, version: str) -> None:
     with pytest.raises(InputError, match="cannot be a folder's name"):
-        push(make(version), place, accept_terms=True)
+        push(make(version), str(place), accept_terms=True)
 
 
 def test_what_was_only_collected_is_not_pushed(make: Make, place: Path, tmp_path: Path) -> None:
     make("1.0")
     with pytest.raises(InputError, match="not a release"):
-        push(Release.open(tmp_path / "raw"), place, accept_terms=True)
+        push(Release.open(tmp_path / "raw"), str(place), accept_terms=True)
 
 
 def test_a_holder_learns_of_the_newest_usable_version_over_the_web(make: Make, place: Path, url: str) -> None:
     held = make("1.0")
-    push(held, place, accept_terms=True)
+    push(held, str(place), accept_terms=True)
     assert status(held, url).state == "current"
     for version, date in (("1.1", "2026-02-01"), ("1.2", "2026-03-01"), ("1.2.1", "2026-03-01"), ("0.9", "2025-01-01")):
-        push(make(version, date), place, accept_terms=True)
+        push(make(version, date), str(place), accept_terms=True)
     found = status(held, url)
     assert (found.state, found.newest and found.newest.version) == ("outdated", "1.2.1")
     withdraw(Release.open(place / "demo" / "1.2.1"), "wrong licences", "2026-03-02")
@@ -131,7 +132,7 @@ def test_a_holder_learns_of_the_newest_usable_version_over_the_web(make: Make, p
 
 def test_a_holder_learns_that_theirs_was_withdrawn(make: Make, place: Path, url: str) -> None:
     held = make("1.0")
-    assert withdraw(Release.open(push(held, place, accept_terms=True)), "opted out", "2026-02-02")
+    assert withdraw(Release.open(push(held, str(place), accept_terms=True)), "opted out", "2026-02-02")
     found = status(held, url)
     assert (found.state, found.withdrawn, found.newest) == ("withdrawn", {"date": "2026-02-02", "reason": "opted out"}, None)
 
@@ -142,7 +143,7 @@ def test_nothing_new_is_made_of_a_withdrawn_release(make: Make, place: Path, tmp
     check_hashes(release)
     message = r"withdrawn on 2026-02-02 \(opted out\)"
     with pytest.raises(InputError, match=message):
-        push(release, place, accept_terms=True)
+        push(release, str(place), accept_terms=True)
     with pytest.raises(InputError, match=message):
         index_sources([str(release.path)], tmp_path / "x.index", date="2026-02-03")
     with pytest.raises(InputError, match=message):
@@ -163,7 +164,7 @@ def test_a_place_that_is_none_is_named(make: Make, place: Path, url: str) -> Non
     with pytest.raises(IndexCorrupt, match="no list of releases"):
         status(held, url)
     (place / "releases.json").unlink()
-    push(make("1.0", name="other"), place, accept_terms=True)
+    push(make("1.0", name="other"), str(place), accept_terms=True)
     with pytest.raises(InputError, match="lists no release of the name demo"):
         status(held, url)
 

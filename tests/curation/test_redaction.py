@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.origin import Reading
 from curation.redaction import redactor
 from curation.release_diff import release_diff
+from curation.release_facts import Choices, Described
 from curation.removals import Removals
 from curation.settings import settings_of
 from indexer.corpus import FILES_SCHEMA, Release, content_id

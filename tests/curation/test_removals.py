@@ -94,6 +94,28 @@ def test_an_author_is_known_by_name_and_address(tmp_path: Path) -> None:
     assert found.reason("o/a", None, None, ["adal"]) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("@ada", "Thanks, @Ada!", "_@ada_ said", "as @ada_ says", "**@ada**", "éh.@ada-", "(@ada)"),
+        *("ada@example.org", "_Ada@Example.org_", "Co-authored-by: A <7+ada@users.noreply.github.com>", "ada@users.noreply.github.com"),
+    ],
+)
+def test_a_call_is_heard(text: str, tmp_path: Path) -> None:
+    assert removals(tmp_path, {"author": "ada"}, {"author": "ada@example.org"}).calls(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ada", "@adalang", "@ada-lang", "@ada_corp", "x@ada.org", "nada@example.org", "7+eve@users.noreply.github.com"]
+)
+def test_others_are_not_taken_for_the_one_called(text: str, tmp_path: Path) -> None:
+    assert not removals(tmp_path, {"author": "ada"}, {"author": "ada@example.org"}).calls(text)
+
+
+def test_an_account_is_known_by_the_address_that_hides_it(tmp_path: Path) -> None:
+    assert removals(tmp_path, {"author": "ada"}).is_author("A. L. <7+Ada@users.noreply.github.com>")
+
+
 def test_removals_cross_to_other_processes(tmp_path: Path) -> None:
     found = removals(tmp_path, {"owner": "ada"})
     assert pickle.loads(pickle.dumps(found)) == found

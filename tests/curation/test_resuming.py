@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.collect import collect
-from curation.curate import Choices, Described, curate
+from curation.curate import curate
 from curation.origin import Reading
+from curation.release_facts import Choices, Described
 from curation.running import Pool
 from curation.settings import settings_of
 from indexer.corpus import FILES_SCHEMA
@@ -57,7 +58,7 @@ def begun(raw: Path, target: Path, settings: str = SETTINGS, engine: str = "proc
     file.write_text(settings)
     command = [sys.executable, "-m", "wherefrom", "curate", str(raw), "-o", str(target), "--version", "1", "--settings", str(file)]
     return subprocess.Popen(
-        [*command, "--jobs", "2", "--name", "demo"],
+        [*command, "--jobs", "2", "--name", "demo", "--engine", engine],
         cwd=ROOT,
         env=os.environ | {"SOURCE_DATE_EPOCH": "1767225600"},
         stdout=subprocess.DEVNULL,

@@ -15,7 +15,9 @@ from search_api import corpus_schemas, questions, schemas
 
 MIRRORED = {
     **dict.fromkeys(("IndexInfo", "Partial", "Extent", "Membership", "Span", "Match", "Source", "Attribution"), schemas),
-    **dict.fromkeys(("Document", "Snippet", "Hit", "FacetCount", "SearchPage", "Repository", "RepositoryPage"), corpus_schemas),
+    **dict.fromkeys(
+        ("Document", "Snippet", "Copy", "Hit", "HitGroup", "FacetCount", "SearchPage", "Repository", "RepositoryPage"), corpus_schemas
+    ),
     **dict.fromkeys(("File", "FilePage", "Candidate", "Candidates"), corpus_schemas),
     "Exclusion": questions,
 }

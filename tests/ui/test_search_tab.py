@@ -21,7 +21,7 @@ def test_hits_have_highlights_licence_and_a_link_to_the_line(page: Any) -> None:
     assert "Apache-2.0 OR BSD-2-Clause permissive" in hit.inner_text()
     assert "_mac_binary_formats" in hit.locator("mark").all_text_contents()
     with page.context.expect_page() as opening:
-        hit.locator("h3 a").click()
+        hit.locator("h4 a").click()
     opening.value.wait_for_selector("div.hit")
     assert "/documents/" in opening.value.url
 
@@ -44,6 +44,18 @@ def test_language_is_chosen_from_a_list(page: Any) -> None:
     page.wait_for_function("document.querySelectorAll('.wf-hit').length === 0")
 
 
+def test_pages_follow_each_other_by_repository(page: Any) -> None:
+    search(page, "import")
+    groups, first = page.locator(".wf-group > h3"), page.locator(".wf-hit h4").all_inner_texts()
+    assert len(set(groups.all_inner_texts())) == groups.count() > 1
+    page.click("#wf-more button, button#wf-more")
+    page.wait_for_function("first => document.querySelector('.wf-hit h4').innerText !== first", arg=first[0])
+    assert page.locator(".wf-hit").count() > 0 and page.locator(".wf-hit h4").all_inner_texts() != first
+    search(page, "hostile_3")
+    page.wait_for_function("document.querySelectorAll('.wf-hit').length === 1")
+    assert not page.is_visible("#wf-more")
+
+
 def test_a_wrong_query_is_explained(page: Any) -> None:
     search(page, '"never closed')
     page.wait_for_selector("text=Invalid query")
@@ -53,7 +65,7 @@ def test_hostile_files_are_shown_as_text(page: Any) -> None:
     search(page, "hostile_3")
     page.wait_for_selector(".wf-hit")
     assert "<script>window.hacked=1</script>" in page.inner_text(".wf-hit")
-    assert "onerror=window.hacked=1" in page.inner_text(".wf-hit h3")
+    assert "onerror=window.hacked=1" in page.inner_text(".wf-hit h4")
     assert page.evaluate("window.hacked") is None
 
 

@@ -7,16 +7,15 @@ it, and more documents of the cluster may explain it, these are fetched too, and
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
-from indexer.attribution.attribute import WORTH, Ask, attribute_query
-from indexer.attribution.candidates import Finder, weights_of
-from indexer.attribution.frequency import MOST_PRINTS
+from indexer.attribution.attribute import Ask, attribute_query
+from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
 from indexer.attribution.whole import Frequency
@@ -24,19 +23,21 @@ from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
-from indexer.stores.elastic.questions import CANDIDATES, WINDOW, Generation, Json, Terms
+from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
+from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
 
 MOST_ROUNDS = 8  # of fetching more
+_ROUNDING = 1e-9  # equal sums of weights may differ by so much
 
 
 @dataclass(slots=True)
 class _Cluster:
     """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
 
-    `postings` as there; `scores` float64 (hits,): at most so much do the documents of the survey score; `texts` by number, None for one
-    that is gone; `exhausted` bool (prints,): no others may matter; `open` is noted when attribution asks.
+    `texts`: the numbers of the documents fetched, with those that are gone; `unread`: what others may score at most, by number, and
+    `is_listed`: all that are worth it; `exhausted` bool (prints,): no others may matter. `awaits`, `open`: what attribution asked for.
     """
 
     generation: Generation
@@ -44,27 +45,34 @@ class _Cluster:
     terms: Terms
     left_out: list[Json]
     survey: Survey
-    postings: NDArray[np.int64]
-    scores: NDArray[np.float64]
     exhausted: NDArray[np.bool_]
-    texts: dict[int, Json | None] = field(default_factory=dict)
+    texts: set[int] = field(default_factory=set)
     segments: tuple[Scratch, ...] = ()
     open: list[int] = field(default_factory=list)
+    unread: dict[int, float] = field(default_factory=dict)
+    is_listed: bool = False
+    awaits: bool = False
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
-        """What is known before any document is fetched."""
+        """What the first requests tell."""
         terms, left_out = Terms.of(query), questions.without(exclude)
         survey = Survey.of(generation, terms, left_out)
-        distinct = terms.distinct
-        postings = survey.postings
-        scores = (survey.places[:, distinct] > 0) @ weights_of(postings[distinct], generation.info.documents)
-        return cls(generation, query, terms, left_out, survey, postings, scores, np.zeros(len(terms), np.bool_))
+        made = cls(generation, query, terms, left_out, survey, np.zeros(len(terms), np.bool_))
+        made.unread = dict(zip(survey.numbers.tolist(), survey.scores.tolist(), strict=True))
+        made.is_listed = len(survey.numbers) < CANDIDATES
+        made._add(survey.texts)
+        return made
 
     @property
     def files(self) -> NDArray[np.int64]:
         """How many documents hold each fingerprint."""
         return self.survey.files
+
+    @property
+    def postings(self) -> NDArray[np.int64]:
+        """How many places each has."""
+        return self.survey.postings
 
     @property
     def holders(self) -> NDArray[np.int64]:
@@ -81,43 +89,38 @@ class _Cluster:
         """How many the corpus has."""
         return self.generation.repositories
 
+    def may_beat(self, score: float) -> bool:
+        """Whether documents that are missing may score more."""
+        self.awaits = bool(self.unread) and max(self.unread.values()) > score + _ROUNDING
+        return self.awaits
+
     def fetch_likely(self) -> None:
-        """Fetches the documents that attribution may verify for their score."""
-        best = float(self.scores.max(initial=0.0))
-        self._fetch(self._likely(best))
-        while self.segments and len(self.texts) < len(self.scores):
-            found = Finder(self.segments, self.query, self).find()  # where its hits lie apart the best one scores less than it holds
-            more = self._likely(float(found.scores[0])) if len(found) else []
-            if not more:
-                return
-            self._fetch(more)
-
-    def _likely(self, best: float) -> list[int]:
-        """The documents not fetched yet that may score well beside the best one, the likeliest first, as far as there is room."""
-        numbers = self.survey.numbers
-        room = CANDIDATES * max(1, -(-len(self.terms) // WINDOW)) - len(self.texts)
-        likely = np.flatnonzero(self.scores >= WORTH * best)
-        in_order = numbers[likely[np.lexsort((numbers[likely], -self.scores[likely]))]].tolist()
-        return [number for number in in_order if number not in self.texts][: max(0, room)]
-
-    def _fetch(self, numbers: Sequence[int]) -> None:
-        self._add(dict.fromkeys(numbers) | self.generation.numbered(numbers))
+        """Fetches the next documents that may score best."""
+        if not self.is_listed and len(self.unread) <= CANDIDATES // 2:
+            self.unread = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
+            self.is_listed = True
+            self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
+        more = sorted(self.unread, key=lambda number: (-self.unread[number], number))[: CANDIDATES // 2]
+        self.awaits = False
+        self._add(dict.fromkeys(more) | self.generation.numbered(more))
 
     def _add(self, texts: dict[int, Json | None] | dict[int, Json]) -> None:
-        self.texts |= texts
-        there = [text for _, text in sorted(self.texts.items()) if text is not None]  # their order in the index decides between equals
-        self.segments = (segment_of(there, self._common()),) if there else ()
+        there = [text for _, text in sorted(texts.items()) if text is not None]  # their order in the index decides between equals
+        self.texts |= texts.keys()
+        self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
+        if there:
+            self.segments += (segment_of(there, self._asked_of()),)
 
-    def _common(self) -> dict[Channel, NDArray[np.uint64]]:
+    def _asked_of(self) -> dict[Channel, PrintsAsked]:
         is_common, n = self.postings > LONG_LIST, len(self.query.exact.keys)
         streams = (self.query.exact, is_common[:n]), (self.query.renamed, is_common[n:])
-        return {stream.channel: np.unique(stream.values[which]) for stream, which in streams}
+        return {one.channel: PrintsAsked(np.unique(one.values), np.unique(one.values[which])) for one, which in streams}
 
     def lacks(self, is_open: NDArray[np.bool_]) -> bool:
         """Whether open fingerprints have documents that were not fetched and may matter."""
         wanted = np.flatnonzero(is_open & ~self.exhausted)
-        if len(wanted) and self.segments:
-            here = self.segments[0].files_holding(self.query.exact.values[wanted])
+        if len(wanted):
+            here = sum(segment.files_holding(self.query.exact.values[wanted]) for segment in self.segments)
             wanted = wanted[self.files[wanted] > here]
         self.open = wanted.tolist()
         return bool(self.open)
@@ -132,43 +135,59 @@ class _Cluster:
             self._add(more)
 
     def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
-        """From the survey where that knows all documents in question, else the cluster is asked."""
-        rarest = [prints[np.argsort(self.postings[prints], kind="stable")[:MOST_PRINTS]] for prints in stretches]
-        known = [self.survey.frequency(prints) for prints in rarest]
-        unknown = [prints.tolist() for prints, one in zip(rarest, known, strict=True) if one is None]
+        """From the survey where that knows all documents in question, else the cluster is asked; as a folder counts, by the rarest
+        fingerprints whose lists it reads, and of a long one the beginning."""
+        read = [self._counted_by(prints) for prints in stretches]
+        known: list[Frequency | None] = [self.survey.frequency(prints) for prints in read]
+        unknown = [i for i, one in enumerate(known) if one is None]
         try:
-            asked = iter(questions.frequencies(self.generation, self.terms, unknown, self.left_out))
+            for i, one in zip(unknown, self._asked([read[i] for i in unknown]), strict=True):
+                known[i] = one
         except BackendUnavailable:
             if not self.generation.is_over:
                 raise
-            asked = iter([self.survey.at_least(np.array(prints)) for prints in unknown])
-        return [one or next(asked) for one in known]
+        return [one or self.survey.at_least(prints) for one, prints in zip(known, read, strict=True)]
+
+    def _counted_by(self, prints: NDArray[np.int64]) -> NDArray[np.int64]:
+        rarest: NDArray[np.int64] = prints[np.argsort(self.postings[prints], kind="stable")[:MOST_PRINTS]]
+        counted: NDArray[np.int64] = rarest[(self.postings[rarest] <= BOUND) | (rarest == rarest[0])]
+        return counted
+
+    def _asked(self, stretches: Sequence[NDArray[np.int64]]) -> Iterator[Frequency]:
+        is_long = [bool(self.postings[prints[0]] > BOUND) for prints in stretches]
+        longs = [int(prints[0]) for prints, long in zip(stretches, is_long, strict=True) if long]
+        others = [prints.tolist() for prints, long in zip(stretches, is_long, strict=True) if not long]
+        begun = iter(questions.first_holders(self.generation, self.terms, longs, self.files, self.left_out))
+        counted = iter(questions.frequencies(self.generation, self.terms, others, self.left_out))
+        return (next(begun if long else counted) for long in is_long)
 
 
 def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequence[Exclusion] = ()) -> Attribution:
     """Verified spans of the text and their sources, as of an index without what `exclude` names. Raises BackendUnavailable.
 
-    Two requests and a millisecond for most texts.
+    Two requests and two milliseconds for most texts.
     """
     begun, query = time.monotonic(), Query.of(text)
     if len(query) < GUARANTEE_TOKENS:
         return attribute_query((), generation.info, query, ask)
-    cluster = _Cluster.of(generation, query, exclude)
-    cluster.fetch_likely()
-    for last in range(MOST_ROUNDS, -1, -1):
+    cluster, rounds = _Cluster.of(generation, query, exclude), MOST_ROUNDS
+    while True:
         left = ask if ask.timeout_ms is None else replace(ask, timeout_ms=_left(ask.timeout_ms, begun))
         if not cluster.segments:
             return nothing_found("none", query, ask.offset_unit, generation.info)
         answer = attribute_query(cluster.segments, generation.info, query, left, cluster)
-        if not cluster.open or not last or left.timeout_ms == 1:
+        if not (cluster.awaits or (cluster.open and rounds)) or left.timeout_ms == 1:
             return answer
         try:
-            cluster.fetch_further()
+            if cluster.awaits:
+                cluster.fetch_likely()
+            else:
+                cluster.fetch_further()
+                rounds -= 1
         except BackendUnavailable:
             if not generation.is_over:
                 raise
             return answer  # which is partial, as documents are open
-    raise AssertionError
 
 
 def _left(timeout_ms: int, begun: float) -> int:

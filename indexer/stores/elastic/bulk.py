@@ -1,4 +1,4 @@
-"""How do many documents get into a cluster? In bulks, as fast as it takes them, and whatever it refuses is named.
+"""How do many documents get into a cluster, or out of it? In bulks, as fast as it takes them, and whatever it refuses is named.
 
 A busy cluster, or one that is away, is waited for in growing pauses; so it sets the pace.
 
@@ -22,6 +22,8 @@ from indexer.stores.elastic.cluster import SECONDS, ours
 from indexer.stores.elastic.settings import Place
 
 BULK_BYTES = 8 << 20
+_PAGE = 5000  # ids of one request
+_KEEP_ALIVE = "5m"
 _AT_ONCE = 2  # bulks under way, while the next one is made
 _PAUSES = (1, 2, 4, 8, 15, 30, 60, 60, 60, 60)  # seconds between tries: five minutes in all
 _BUSY = (429, 502, 503, 504)
@@ -146,3 +148,22 @@ def _blocked(outcome: dict[str, Any]) -> bool:
 def _kind(outcome: dict[str, Any]) -> str:
     error = outcome.get("error", {})
     return str(error.get("type")) if isinstance(error, dict) else str(error)
+
+
+def every_id(client: Elasticsearch, index: str, query: dict[str, Any]) -> Iterator[str]:
+    """The ids of all documents that a query finds, as they are now, whatever is deleted meanwhile."""
+    pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+    try:
+        after: dict[str, Any] = {}
+        while True:
+            page = client.search(
+                pit={"id": pit, "keep_alive": _KEEP_ALIVE}, query=query, size=_PAGE, sort=[{"_shard_doc": "asc"}],
+                source=False, track_total_hits=False, allow_partial_search_results=False, **after,
+            )  # fmt: skip
+            pit, hits = page["pit_id"], page["hits"]["hits"]
+            if not hits:
+                return
+            yield from (hit["_id"] for hit in hits)
+            after = {"search_after": hits[-1]["sort"]}
+    finally:
+        client.close_point_in_time(id=pit)

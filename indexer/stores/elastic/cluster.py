@@ -5,6 +5,7 @@ Not here: what is asked (`questions`, `search`), what is written (`writer`).
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+import orjson
 from elastic_transport import ConnectionError as NoConnection
 from elastic_transport import Transport, TransportApiResponse
 from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
+from elasticsearch.serializer import JsonSerializer
 from urllib3 import Timeout
 
 from indexer.errors import AccessRefused, BackendUnavailable, IndexNotFound, InputError, OutOfSpace, WherefromError
@@ -27,6 +30,18 @@ _HALVED = 4 * SECONDS  # a request with more time is not sent twice
 _CONNECTIONS = 1024  # to a node, made as they are needed: with fewer than threads, one would wait for another's hanging question
 Answer = TypeVar("Answer")
 Json = dict[str, Any]
+
+
+_JSON = {"accept": "application/json", "content-type": "application/json"}
+_LINES = _JSON | {"content-type": "application/x-ndjson"}
+_STATISTICS = "filter_path=docs.error,docs.term_vectors.*.terms.*.doc_freq,docs.term_vectors.*.terms.*.ttf"
+
+
+class _Answers(JsonSerializer):
+    """Reads answers in a third of the time; what is sent is written as ever, so that it may hold anything."""
+
+    def json_loads(self, data: bytes) -> Any:
+        return orjson.loads(data)
 
 
 class Until(float):
@@ -77,6 +92,7 @@ def connect(place: Place) -> Elasticsearch:
             transport_class=_Bounded,
             request_timeout=SECONDS,
             connections_per_node=_CONNECTIONS,
+            serializers={"application/json": _Answers()},
             **access,
         )
     except (OSError, ValueError) as error:
@@ -143,27 +159,51 @@ def _kind(error: ApiError) -> str:
     return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(
-    client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, scored: bool = False, until: float | None = None
-) -> list[Json]:
-    """The answers to some searches, in order; with `scored` a hit says what each named clause scored. Every shard must have answered: half
-    an answer raises BackendUnavailable, unless the searches themselves give a `timeout`."""
+def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, until: float | None = None) -> list[Json]:
+    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable, unless the
+    searches themselves give a `timeout`."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
-    searches = [part for body in bodies for part in (header, body)]
+    lines = b"".join(_written(part) + b"\n" for body in bodies for part in (header, body))
     problem = partial(_search_problem, may_time_out=any("timeout" in body for body in bodies))
 
     def ask() -> list[Json]:
-        return list(client.msearch(searches=searches, include_named_queries_score=scored)["responses"])
+        answers: list[Json] = client.perform_request("POST", "/_msearch", headers=_LINES, body=lines).body["responses"]
+        return answers
 
     return _complete(place, until, ask, problem)
+
+
+def _written(part: Json) -> bytes:
+    try:
+        return orjson.dumps(part)
+    except TypeError:  # half a surrogate, which only callers who look for one send
+        return json.dumps(part, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def term_vectors(client: Elasticsearch, place: Place, asked: Sequence[Json], until: float | None = None) -> list[Json]:
+    """The fields of some documents that need not be there, with what the dictionaries of their shards say of the terms. Raises
+    BackendUnavailable where one cannot be told."""
+
+    def ask() -> list[Json]:
+        body = orjson.dumps({"docs": asked})
+        answers: list[Json] = client.perform_request("POST", f"/_mtermvectors?{_STATISTICS}", headers=_JSON, body=body).body.get("docs", [])
+        return answers
+
+    return [answer.get("term_vectors", {}) for answer in _complete(place, until, ask, _error_of)]
 
 
 def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str], until: float | None = None) -> dict[str, Json]:
     """The sources of documents by id, without those that are not there. Raises BackendUnavailable where one cannot be told."""
     docs = _complete(place, until, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
     return {one["_id"]: one["_source"] for one in docs if one.get("found")}
+
+
+def versions_of(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, int]:
+    """The versions of documents by id, refreshed or not, without those that are not there. Raises BackendUnavailable."""
+    docs = _complete(place, None, lambda: list(client.mget(index=index, ids=list(ids), source=False)["docs"]), _error_of)
+    return {one["_id"]: one["_version"] for one in docs if one.get("found")}
 
 
 def _complete(

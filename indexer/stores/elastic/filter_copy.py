@@ -1,7 +1,8 @@
-"""How does a process come by the filter of an index in a cluster, and follow it? A thread fetches it into a file that is kept.
+"""How does a process come by the filter of an index in a cluster, and follow it? A thread fetches it into files that are kept.
 
-The file is the one that a folder's index has, named by the SHA-256 of the filter: processes of one user share it, each page of it is
-checked when it is first read, and a filter that was fetched once is there at the next start.
+A file is one that a folder's index has, named by the SHA-256 of the filter, one for each part: processes of one user share them, and a
+filter that was fetched once is there at the next start. It is read and checked once before it answers, so that no question meets a
+damaged page.
 
 Not here: the pieces (`filter_pieces`), what is answered meanwhile (`index`).
 """
@@ -13,30 +14,30 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.bloom.filter import KIND, BloomFilter
 from indexer.disk import disk_errors
-from indexer.errors import WherefromError
+from indexer.errors import IndexNotFound, WherefromError
 from indexer.fingerprint.spec import SPEC
 from indexer.pages import PageWriter
-from indexer.stores.elastic.filter_pieces import Manifest, manifest_of, read
+from indexer.stores.elastic.filter_pieces import Manifest, Part, manifest_of, read
 from indexer.stores.elastic.questions import Generation
 
 _log = logging.getLogger("wherefrom.elasticsearch")
 _KEPT_SECONDS = 30 * 86400  # a file that nobody opened for so long is removed
+_FETCHING_SECONDS = 3600  # a file so young may still be written
 _AGAIN_SECONDS = 60  # after a failure
 _MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A filter on this machine, and what it is."""
+    """A filter on this machine, part by part, and what it is."""
 
-    bloom: BloomFilter
+    blooms: tuple[BloomFilter, ...]
     manifest: Manifest
 
     def covers(self, generation: Generation) -> bool:
@@ -78,14 +79,6 @@ class FilterCopy:
             self._thread = threading.Thread(target=self._fetch, args=(generation,), name="wherefrom-filter", daemon=True)
             self._thread.start()
 
-    def drop(self, copy: Copy, error: Exception) -> None:
-        """A filter whose file is damaged is fetched again."""
-        _log.warning("%s; membership is answered by look-ups until the filter is fetched again", error)
-        with self._lock:
-            (self._folder / _name(copy.manifest.sha256)).unlink(missing_ok=True)
-            if self._copy is copy:
-                self._copy, self._again_at = None, 0.0
-
     def close(self) -> None:
         """Ends the fetching."""
         self._closing.set()
@@ -107,54 +100,67 @@ class FilterCopy:
             if manifest.bytes > limit:
                 _log.info("the filter takes %d MB, more than the %d allowed: look-ups answer", manifest.bytes // _MB, limit // _MB)
                 return
-            bloom = self._open(generation, manifest)
-            self._copy = Copy(bloom, manifest)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _tidy(self._folder, {_name(part) for part in manifest.parts}, limit)
+            self._copy = Copy(tuple(self._open(generation, part) for part in manifest.parts), manifest)
         except Exception as error:  # whatever it is, look-ups answer, and a server goes on
             if not self._closing.is_set():
                 _log.warning("%s; membership is answered by look-ups", error)
                 self._again_at = time.monotonic() + _AGAIN_SECONDS
 
-    def _open(self, generation: Generation, manifest: Manifest) -> BloomFilter:
-        path = self._folder / _name(manifest.sha256)
-        with suppress(WherefromError):
-            bloom = BloomFilter.open(path, SPEC.name)
+    def _open(self, generation: Generation, part: Part) -> BloomFilter:
+        path = self._folder / _name(part)
+        try:
+            bloom = _checked(path)
             os.utime(path)
             return bloom
-        self._folder.mkdir(parents=True, exist_ok=True)
-        _tidy(self._folder)
+        except IndexNotFound:
+            pass
+        except WherefromError as error:
+            _log.warning("%s; the filter is fetched again", error)
         fetching = path.with_name(f"{path.name}.{secrets.token_hex(6)}")  # another thread or process may fetch the same
         try:
-            fetch(generation, manifest, fetching, self._closing)
+            fetch(generation, part, fetching, self._closing)
             fetching.replace(path)
         finally:
             fetching.unlink(missing_ok=True)
-        return BloomFilter.open(path, SPEC.name)
+        return _checked(path)
 
 
-def fetch(generation: Generation, manifest: Manifest, path: Path, closing: threading.Event | None = None) -> None:
-    """Writes a filter to a file as a folder's index has it. Raises IndexCorrupt, BackendUnavailable, OutOfSpace."""
+def fetch(generation: Generation, part: Part, path: Path, closing: threading.Event | None = None) -> None:
+    """Writes a part of a filter to a file as a folder's index has it. Raises IndexCorrupt, BackendUnavailable, OutOfSpace."""
     with disk_errors(path), PageWriter(path, KIND) as writer:
         writer.begin("blocks")
-        for piece in read(generation.client, generation.place, generation.index, manifest):
+        for piece in read(generation.client, generation.place, generation.index, part):
             writer.write(piece)
             if closing is not None and closing.is_set():
                 raise InterruptedError("the index was closed")
-        writer.finish({"spec": SPEC.name, "n_keys": manifest.n_keys, "n_blocks": manifest.n_blocks})
+        writer.finish({"spec": SPEC.name, "n_keys": part.n_keys, "n_blocks": part.n_blocks})
 
 
-def default_folder(environment: Mapping[str, str]) -> Path:
-    """Where filters are kept for this user."""
-    base = environment.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "wherefrom" / "filters"
+def _checked(path: Path) -> BloomFilter:
+    """A filter of which every page was read. Raises as BloomFilter.open does. About a second a GB."""
+    bloom = BloomFilter.open(path, SPEC.name)
+    bloom.file.check(*bloom.file.section("blocks"))
+    return bloom
 
 
-def _tidy(folder: Path) -> None:
-    """Removes what nobody opened for long, and what killed processes left."""
-    for path in folder.iterdir():
-        with suppress(OSError):
-            if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
-                path.unlink()
+def _tidy(folder: Path, wanted: set[str], most_bytes: int) -> None:
+    """Keeps what is wanted, and of the rest what was opened last, up to `most_bytes`: filters that were replaced, which another
+    process may not have replaced yet, and those of other indexes. What is open somewhere goes when it is closed."""
+    now, kept = time.time(), 0
+    with suppress(OSError):  # another process tidies as well
+        others = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir() if path.name not in wanted]
+        for opened, size, path in sorted(others, reverse=True):
+            if now - opened < _FETCHING_SECONDS and not path.name.endswith(_SUFFIX):
+                continue
+            kept += size
+            if kept > most_bytes or now - opened > _KEPT_SECONDS:
+                path.unlink(missing_ok=True)
 
 
-def _name(sha256: str) -> str:
-    return f"{sha256}.filter"
+_SUFFIX = ".filter"
+
+
+def _name(part: Part) -> str:
+    return part.sha256 + _SUFFIX

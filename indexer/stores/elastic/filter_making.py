@@ -1,6 +1,7 @@
 """How does the membership filter of an index in a cluster come about? Of fingerprints gathered while loading, or of the documents.
 
-It has the size that a folder's index of the same documents gives it, and the same bits.
+It has the size that a folder's index of the same documents gives it, and the same bits; what is added has a part of its own, as a
+folder's addition has a segment. Once there are many parts, the latest become one.
 
 Not here: its pieces (`filter_pieces`), fetching it (`filter_copy`).
 """
@@ -22,26 +23,29 @@ from indexer.disk import disk_errors
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import fingerprint_exact
 from indexer.pages import PageWriter
+from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic.filter_copy import fetch
-from indexer.stores.elastic.filter_pieces import Manifest, manifest_of, write
+from indexer.stores.elastic.filter_pieces import Part, manifest_of
 from indexer.stores.elastic.questions import Generation
 from indexer.stores.elastic.settings import Place
 from indexer.stores.elastic.verify import every_source
 from indexer.text.tokens import tokenize
 
+MOST_PARTS = 8  # each is one more look-up a fingerprint
+_ALIKE = 2  # a part is made one with later ones while it has at most this many times as many keys as all of them
 _PAGE = 100  # documents fingerprinted at once
 Made = tuple[int, int, Iterable[bytes]]  # keys, blocks, and the filter's bytes in pieces
 MadeFilter = Callable[[Sequence[Path]], Made]
 
 
-def write_filter(client: Elasticsearch, place: Place, index: str, made: Made, generation: int, removed: int = 0) -> Manifest:
-    """Puts a filter beside an index. Memory: some pieces."""
+def write_part(client: Elasticsearch, place: Place, index: str, made: Made, first: int = 0) -> Part:
+    """Puts a filter of the documents from `first` on beside an index, to be named by its manifest. Memory: some pieces."""
     n_keys, n_blocks, pieces = made
-    return write(client, place, index, pieces, n_keys=n_keys, n_blocks=n_blocks, generation=generation, removed=removed)
+    return filter_pieces.write(client, place, index, pieces, first=first, n_keys=n_keys, n_blocks=n_blocks)
 
 
 def made_here(folders: Sequence[Path]) -> Made:
-    """The filter of all fingerprints in some folders of KeySpill. Memory: a 256th of them, and of it."""
+    """The filter of all fingerprints in some folders of KeySpill. Memory: a 256th of it, and some slices of them."""
     n_keys = count(folders)
     n_blocks = blocks_for(n_keys, DEFAULT_RATE)
     return n_keys, n_blocks, blocks(folders, n_blocks)
@@ -49,13 +53,30 @@ def made_here(folders: Sequence[Path]) -> Made:
 
 def count(folders: Sequence[Path]) -> int:
     """How many distinct fingerprints there are."""
-    return sum(len(distinct(folders, number)) for number in range(PARTITIONS))
+    return sum(len(keys) for number in range(PARTITIONS) for keys in distinct(folders, number))
 
 
-def gather(generation: Generation, keys: KeySpill, progress: Callable[[int], None] | None = None) -> None:
-    """Takes the fingerprints of all documents that are left of a generation; `progress(bytes)`. Reads every text."""
+def kept_parts(parts: Sequence[Part]) -> Sequence[Part]:
+    """Which parts stay when one is added: all while there are few, else those before the latest that are ALIKE, which become one with it.
+
+    So each text is read again a number of times that grows with the logarithm of the index.
+    """
+    if len(parts) < MOST_PARTS:
+        return parts
+    kept, keys = len(parts) - 1, parts[-1].n_keys
+    while kept > 1 and parts[kept - 1].n_keys <= _ALIKE * keys:
+        kept -= 1
+        keys += parts[kept].n_keys
+    return parts[:kept]
+
+
+def gather(
+    generation: Generation, keys: KeySpill, progress: Callable[[int], None] | None = None, *, first: int = 0, end: int | None = None
+) -> None:
+    """Takes the fingerprints of the documents that are left of a generation, numbered from `first` to before `end`; `progress(bytes)`.
+    Reads their texts."""
     waiting: list[bytes] = []
-    for _, source in every_source(generation):
+    for _, source in every_source(generation, first, end):
         waiting.append(source["content"].encode())
         if progress:
             progress(len(waiting[-1]))
@@ -76,12 +97,16 @@ def export(generation: Generation, out: Path, as_of: str) -> FilterInfo:
     """Writes the filter as one file, as a folder's index does. Raises as ClusterIndex.export_filter."""
     manifest = manifest_of(generation.client, generation.place, generation.index)
     with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
-        path = Path(scratch, "filter")
-        if manifest.removed >= generation.removed:
-            fetch(generation, manifest, path)
-        else:
-            _live(generation, manifest, Path(scratch), path)
-        return export_portable([BloomFilter.open(path, SPEC.name)], generation.info, as_of, out)
+        ends = [*(part.first for part in manifest.parts[1:]), None]
+        files = []
+        for number, (part, end) in enumerate(zip(manifest.parts, ends, strict=True)):
+            files.append(Path(scratch, f"filter-{number}"))
+            if manifest.removed >= generation.removed:
+                fetch(generation, part, files[-1])
+            else:
+                with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                    _live(generation, part, end, Path(folder), files[-1])
+        return export_portable([BloomFilter.open(file, SPEC.name) for file in files], generation.info, as_of, out)
 
 
 def at_hand(generation: Generation) -> bool:
@@ -90,12 +115,11 @@ def at_hand(generation: Generation) -> bool:
     return manifest.removed >= generation.removed and manifest.bytes <= generation.place.filter_mb * 1_000_000
 
 
-def _live(generation: Generation, manifest: Manifest, scratch: Path, path: Path) -> None:
-    """A filter of the size that the whole one has, of what documents that are left hold, as a folder exports it."""
-    keys = KeySpill(scratch)
-    gather(generation, keys)
+def _live(generation: Generation, part: Part, end: int | None, scratch: Path, path: Path) -> None:
+    """A filter of the size that a part has, of what documents that are left of it hold, as a folder exports it."""
+    gather(generation, KeySpill(scratch), first=part.first, end=end)
     with disk_errors(path), PageWriter(path, KIND) as writer:
         writer.begin("blocks")
-        for piece in blocks([scratch], manifest.n_blocks):
+        for piece in blocks([scratch], part.n_blocks):
             writer.write(piece)
-        writer.finish({"spec": SPEC.name, "n_keys": count([scratch]), "n_blocks": manifest.n_blocks})
+        writer.finish({"spec": SPEC.name, "n_keys": count([scratch]), "n_blocks": part.n_blocks})

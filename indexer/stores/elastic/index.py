@@ -34,7 +34,6 @@ from indexer.answers import (
 )
 from indexer.attribution.query import as_utf8
 from indexer.bloom import asking
-from indexer.bloom.filter import BloomFilter
 from indexer.bloom.portable import FilterInfo
 from indexer.errors import DocumentNotFound, IndexCorrupt, IndexNotFound, IndexTooNew, SpecMismatch
 from indexer.fingerprint.spec import SPEC
@@ -47,7 +46,7 @@ from indexer.stores.elastic import questions
 from indexer.stores.elastic.attribution import attribute
 from indexer.stores.elastic.cluster import Until, connect, errors_of, within
 from indexer.stores.elastic.files import candidates, file_page
-from indexer.stores.elastic.filter_copy import FilterCopy, default_folder
+from indexer.stores.elastic.filter_copy import Copy, FilterCopy
 from indexer.stores.elastic.filter_making import at_hand, export
 from indexer.stores.elastic.mapping import FORMAT_VERSION, altered_fields, meta_in, meta_of, terms_of
 from indexer.stores.elastic.questions import Generation, Terms
@@ -71,7 +70,7 @@ class ClusterIndex:
         self._place = place
         self._client = client
         self._generation = generation
-        self._filter = FilterCopy(default_folder(os.environ))
+        self._filter = FilterCopy(place.filters)
 
     @classmethod
     def open(cls, location: str) -> ClusterIndex:
@@ -112,15 +111,12 @@ class ClusterIndex:
         fingerprints' terms. Raises InputError for a bad option, BackendUnavailable."""
         generation, least = self._generation, least_tokens(offset_unit, min_tokens)
         asked = (as_utf8(text), offset_unit, least, generation.info)
-        if (copy := self._filter.of(generation)) is not None:
-            try:
-                if copy.is_exact(generation):
-                    return asking.membership([copy.bloom], *asked)
-                return asking.membership_by(_held(generation.within(), copy.bloom), copy.bloom.n_keys / 2**48, *asked)
-            except IndexCorrupt as error:
-                self._filter.drop(copy, error)
-        rate = generation.fingerprints / 2**48  # that another fingerprint is equal by chance
-        return asking.membership_by(_held(generation.within(), None), rate, *asked)
+        copy = self._filter.of(generation)
+        if copy is not None and copy.is_exact(generation):
+            return asking.membership(copy.blooms, *asked)
+        keys = sum(bloom.n_keys for bloom in copy.blooms) if copy is not None else generation.fingerprints
+        rate = keys / 2**48  # that another fingerprint is equal by chance
+        return asking.membership_by(_held(generation.within(), copy), rate, *asked)
 
     def membership_many(
         self, texts: Iterable[str | bytes], *, offset_unit: OffsetUnit = "utf-32", min_tokens: int | None = None
@@ -245,11 +241,13 @@ def _each(ask: Callable[[Any], Value], texts: Iterable[str | bytes]) -> list[Val
             raise
 
 
-def _held(generation: Generation, bloom: BloomFilter | None) -> Callable[[Fingerprints], NDArray[np.bool_]]:
+def _held(generation: Generation, copy: Copy | None) -> Callable[[Fingerprints], NDArray[np.bool_]]:
     """Which fingerprints live documents hold; the cluster is asked for those that the filter, if there is one, may hold."""
 
     def held(prints: Fingerprints) -> NDArray[np.bool_]:
-        hits = bloom.may_contain(prints.values) if bloom is not None else np.ones(len(prints), np.bool_)
+        hits = np.full(len(prints), copy is None)
+        for bloom in copy.blooms if copy is not None else ():
+            hits |= bloom.may_contain(prints.values)
         unsure = np.flatnonzero(hits)
         terms = Terms(["exact"] * len(unsure), terms_of(prints.values[unsure]), prints.keys[unsure])
         hits[unsure] = questions.count(generation, terms, [], repositories=False)[0] > 0
@@ -282,4 +280,4 @@ def current(place: Place, client: Elasticsearch, timeout_ms: int | None = None) 
         raise IndexCorrupt(f"{problem}: the mapping lacks {', '.join(altered)} as written; rebuild it with wherefrom index")
     info = IndexInfo(**{each.name: meta[each.name] for each in fields(IndexInfo)})
     removed, covered_from = meta["removed_documents"], meta.get("covered_from", 0)
-    return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"], removed, covered_from)
+    return Generation(client, place, index, info, meta["repositories"], meta["fingerprints"], removed, covered_from, meta.get("shards", 1))

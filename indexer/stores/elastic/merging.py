@@ -18,9 +18,10 @@ from indexer.errors import UnusableIndex
 from indexer.merge import MergeReport
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
+from indexer.stores.elastic.adding import undo
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.filter_making import gather, made_here, write_filter
-from indexer.stores.elastic.index import current
+from indexer.stores.elastic.filter_making import gather, made_here, write_part
+from indexer.stores.elastic.lock import changing
 from indexer.stores.elastic.mapping import META, meta_of
 from indexer.stores.elastic.questions import Generation
 from indexer.stores.elastic.settings import place_of
@@ -30,13 +31,14 @@ _SECONDS = 3600  # for one merge
 
 
 def merge(location: str, *, progress: Progress | None = None) -> MergeReport:
-    """Merges each shard's segments, and makes the filter anew where it knows documents that are gone, or is damaged; what is so
-    already stays (`merged_segments` is 0). Reads every text for a filter. Raises UnusableIndex, BackendUnavailable, OutOfSpace.
+    """Merges each shard's segments, and makes the filter anew where it has several parts, knows documents that are gone, or is damaged;
+    what is so already stays (`merged_segments` is 0). Reads every text for a filter. An addition that was cut off is undone first.
+    Raises UnusableIndex, IndexLocked, BackendUnavailable, OutOfSpace.
     """
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
-    with errors_of(place):
-        generation = current(place, client)
+    with errors_of(place), changing(client, place, "merging") as (found, lock):
+        generation = undo(found)
         purged = generation.removed - _forgotten(generation)
         stale = purged > 0 or not _is_sound(generation)
         segments, before = _segments(client, generation.index), _size(client, generation.index)
@@ -45,7 +47,8 @@ def merge(location: str, *, progress: Progress | None = None) -> MergeReport:
             if stale:
                 _renew_filter(generation, progress)
             _merge_segments(client, generation.index)
-            meta = meta_of(client, generation.index)  # as it is now: something may have been removed meanwhile
+            lock.check()
+            meta = meta_of(client, generation.index)
             client.indices.put_mapping(index=generation.index, meta={META: meta | {"generation": meta["generation"] + 1}})
         meta = meta_of(client, generation.index)
         after = _size(client, generation.index)
@@ -62,13 +65,13 @@ def _forgotten(generation: Generation) -> int:
 
 
 def _is_sound(generation: Generation) -> bool:
-    """Whether the filter is there and every piece of it is what was written. Reads it."""
+    """Whether the filter is there in one part and every piece of it is what was written. Reads it."""
     try:
         manifest = filter_pieces.manifest_of(generation.client, generation.place, generation.index)
     except UnusableIndex:
         return False
     found = filter_pieces.problems(generation.client, generation.place, generation.index, manifest)
-    return all(problem is None for _, problem in found)
+    return len(manifest.parts) == 1 and all(problem is None for _, problem in found)
 
 
 def _renew_filter(generation: Generation, progress: Progress | None) -> None:
@@ -83,7 +86,9 @@ def _renew_filter(generation: Generation, progress: Progress | None) -> None:
     client, place, index = generation.client, generation.place, generation.index
     with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
         gather(generation, KeySpill(Path(scratch)), told)
-        manifest = write_filter(client, place, index, made_here([Path(scratch)]), generation.info.generation + 1, generation.removed)
+        part = write_part(client, place, index, made_here([Path(scratch)]))
+    number, removed = generation.info.generation + 1, generation.removed
+    manifest = filter_pieces.name_parts(client, place, index, [part], generation=number, removed=removed)
     filter_pieces.forget_others(client, place, index, manifest)
 
 

@@ -20,8 +20,9 @@ from indexer.answers import Exclusion, IndexInfo
 from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
-from indexer.stores.elastic.cluster import Until, get_many, search_many, within
-from indexer.stores.elastic.mapping import agreeing_sides, signed, terms_of
+from indexer.stores.elastic.cluster import Until, get_many, search_many, term_vectors, within
+from indexer.stores.elastic.mapping import SATURATION, agreeing_sides, signed, terms_of
+from indexer.stores.elastic.routing import routings
 from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
@@ -29,6 +30,9 @@ CANDIDATES = 64  # documents fetched at once, a window
 SHORT_LIST = 8  # documents: so few are candidates whatever their contexts are
 _SEARCHES = 8  # in one request
 _LEAST_EXACT, _MOST_EXACT = 100, 4000  # repositories counted without error; more than the root of all weigh nothing (`significance`)
+_NOTHING_ELSE = dict.fromkeys(("field_statistics", "positions", "offsets", "payloads"), False)
+_MIDDLES = [(SATURATION + 1) * places / (places + SATURATION) for places in (1.5, 2.5, 3.5)]  # between what 1, 2, 3, 4 places score
+_NO_TERMS: dict[str, Any] = {"terms": {}}
 Json = dict[str, Any]
 
 
@@ -47,6 +51,7 @@ class Generation:
     fingerprints: int
     removed: int = 0
     covered_from: int = 0
+    shards: int = 1
     until: Until | None = None
 
     def within(self, timeout_ms: int | None = None) -> Generation:
@@ -60,11 +65,11 @@ class Generation:
         """Whether the time of the question is up."""
         return self.until is not None and time.monotonic() >= self.until
 
-    def search(self, bodies: Sequence[Json], *, scored: bool = False) -> list[Json]:
-        """The answers to some searches, in order; with `scored` a hit says what each named clause scored."""
+    def search(self, bodies: Sequence[Json]) -> list[Json]:
+        """The answers to some searches, in order."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], scored=scored, until=self.until)
+            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until)
         return answers
 
     def documents(self, ids: Sequence[str]) -> dict[str, Json]:
@@ -75,7 +80,7 @@ class Generation:
         """The same by their numbers; reads no more than is needed: an id costs unpacking a block of texts."""
         windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
         bodies = [{"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, **_WITH_TEXT} for window in windows]
-        return _texts(self.search(bodies))
+        return texts_of(self.search(bodies))
 
 
 @dataclass(frozen=True)
@@ -100,21 +105,16 @@ class Terms:
         """What finds the documents that hold fingerprint i."""
         return {"term": {self.fields[i]: self.terms[i]}}
 
-    def named(self, i: int) -> Json:
-        """The same; a document says that it was found by `i`."""
-        return {"term": {self.fields[i]: {"value": self.terms[i], "_name": str(i)}}}
-
     @cached_property
     def first(self) -> NDArray[np.int64]:
         """For each its first equal, int64 (prints,)."""
         firsts: dict[tuple[str, str], int] = {}
-        pairs = enumerate(zip(self.fields, self.terms, strict=True))
-        return np.array([firsts.setdefault(pair, i) for i, pair in pairs], np.int64)
+        return np.array([firsts.setdefault(pair, i) for i, pair in enumerate(zip(self.fields, self.terms, strict=True))], np.int64)
 
     @cached_property
     def distinct(self) -> list[int]:
         """The first of each that occurs more than once."""
-        return np.unique(self.first).tolist()  # type: ignore[no-any-return]
+        return np.flatnonzero(self.first == np.arange(len(self))).tolist()
 
 
 def without(exclude: Sequence[Exclusion]) -> list[Json]:
@@ -134,6 +134,24 @@ def _named(exclusion: Exclusion) -> Iterator[Json]:
         path = exclusion.path.rstrip("/")
         field = "path_as_written"
         yield {"bool": {"should": [{"term": {field: path}}, {"prefix": {field: path + "/"}}]}}
+
+
+def in_dictionaries(generation: Generation, terms: Terms) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many documents hold each fingerprint and how many places have it, int64 (prints,) each, by the dictionaries of all shards: what
+    is removed counts until it is merged away. Cost: a look-up for each, whatever its list."""
+    text = {"exact": list[str](), "renamed": list[str]()}
+    for i in terms.distinct:
+        text[terms.fields[i]].append(terms.terms[i])
+    asked = {"doc": {field: " ".join(each) for field, each in text.items()}, "term_statistics": True, **_NOTHING_ELSE}
+    both = dict.fromkeys(zip(terms.fields, terms.terms, strict=True), (0, 0))
+    routed = [{"_index": generation.index, "routing": routing, **asked} for routing in routings(generation.shards)]
+    for shard in term_vectors(generation.client, generation.place, routed, generation.until):
+        for field in text:
+            for term, one in shard.get(field, _NO_TERMS)["terms"].items():
+                files, places = both[field, term]
+                both[field, term] = files + one.get("doc_freq", 0), places + one.get("ttf", 0)
+    columns = np.array([both[pair] for pair in zip(terms.fields, terms.terms, strict=True)], np.int64).reshape(-1, 2)
+    return columns[:, 0].copy(), columns[:, 1].copy()
 
 
 def count(generation: Generation, terms: Terms, left_out: list[Json], *, repositories: bool = True) -> tuple[NDArray[np.int64], ...]:
@@ -190,7 +208,7 @@ def further(
         }
         for i in range(0, len(clauses), WINDOW)
     ]
-    return _texts(generation.search(bodies))
+    return texts_of(generation.search(bodies))
 
 
 def _agreeing(terms: Terms, i: int) -> Json:
@@ -198,7 +216,8 @@ def _agreeing(terms: Terms, i: int) -> Json:
     return {"bool": {"must": [terms.clause(i)], "filter": [{"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
 
 
-def _texts(answers: Sequence[Json]) -> dict[int, Json]:
+def texts_of(answers: Sequence[Json]) -> dict[int, Json]:
+    """The documents of some answers, by number."""
     return {hit["sort"][-1]: hit["_source"] for answer in answers for hit in answer["hits"]["hits"]}
 
 
@@ -221,3 +240,29 @@ def _frequency(answer: Json) -> Frequency:
     total = answer["hits"]["total"]
     owners, repositories = (answer["aggregations"][name]["value"] for name in ("owner", "repository"))
     return Frequency(total["value"], repositories, owners, total["relation"] != "eq")
+
+
+def first_holders(
+    generation: Generation, terms: Terms, prints: Sequence[int], files: NDArray[np.int64], left_out: list[Json]
+) -> list[Frequency]:
+    """What the first BOUND places of each of some fingerprints that have more say: lower bounds, as a folder reads no further."""
+    told = {"stored_fields": "_none_", "docvalue_fields": ["repository_key", "owner_key"], "track_scores": True, "track_total_hits": False}
+    bodies = [
+        {"size": BOUND, "query": {"bool": {"must": [terms.clause(i)], "must_not": left_out}}, "sort": [{"number": "asc"}], **told}
+        for i in prints
+    ]
+    return [
+        _first_of(answer["hits"]["hits"], _idf(generation, files[i])) for i, answer in zip(prints, generation.search(bodies), strict=True)
+    ]
+
+
+def _first_of(hits: Sequence[Json], idf: float) -> Frequency:
+    places = 1 + np.searchsorted(_MIDDLES, np.array([hit["_score"] for hit in hits]) / idf)
+    before = np.cumsum(places) - places
+    fields = [hit["fields"] for hit in hits[: int((before < BOUND).sum())]]
+    repositories, owners = (len({each[name][0] for each in fields}) for name in ("repository_key", "owner_key"))
+    return Frequency(len(fields), repositories, owners, capped=True)
+
+
+def _idf(generation: Generation, files: np.int64) -> float:
+    return float(np.log1p((generation.info.documents - files + 0.5) / (files + 0.5)))

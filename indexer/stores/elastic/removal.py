@@ -16,16 +16,14 @@ from elasticsearch import Elasticsearch
 
 from indexer.segment.prepare import name_hash
 from indexer.stores.elastic import repositories as repositories_beside
-from indexer.stores.elastic.bulk import load
+from indexer.stores.elastic.adding import undo
+from indexer.stores.elastic.bulk import every_id, load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.index import current
+from indexer.stores.elastic.lock import changing
 from indexer.stores.elastic.mapping import META, meta_of, signed
 from indexer.stores.elastic.questions import Generation, Json
 from indexer.stores.elastic.settings import place_of
 from indexer.stores.local.removal import Progress, RemovalReport, check_named
-
-_PAGE = 5000  # ids of one request
-_KEEP_ALIVE = "5m"
 
 
 def remove(
@@ -40,14 +38,14 @@ def remove(
 
     Answers do without them as soon as this returns, membership by a fetched filter once its reader refreshes. Where nothing is found
     nothing changes. Reads a count of every repository.
-    Raises InputError, UnusableIndex, BackendUnavailable.
+    An addition that was cut off is undone first. Raises InputError, UnusableIndex, IndexLocked, BackendUnavailable.
     """
     begun = time.monotonic()
     check_named(repositories, owners, documents)
     place = place_of(location)
     client = connect(place)
-    with errors_of(place):
-        generation = current(place, client)
+    with errors_of(place), changing(client, place, "removing") as (found_there, _):
+        generation = undo(found_there)
         named: list[tuple[str, Json]] = [
             *((name, {"term": {"repository_key": signed(name_hash(name))}}) for name in repositories),
             *((name, {"term": {"owner_key": signed(name_hash(name))}}) for name in owners),
@@ -72,25 +70,6 @@ def _ids(generation: Generation, clauses: Sequence[Json]) -> Iterator[str]:
     if not clauses:
         return iter(())
     return every_id(generation.client, generation.index, {"bool": {"filter": {"bool": {"should": list(clauses)}}}})
-
-
-def every_id(client: Elasticsearch, index: str, query: Json) -> Iterator[str]:
-    """The ids of all documents that a query finds, as they are now, whatever is deleted meanwhile."""
-    pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
-    try:
-        after: Json = {}
-        while True:
-            page = client.search(
-                pit={"id": pit, "keep_alive": _KEEP_ALIVE}, query=query, size=_PAGE, sort=[{"_shard_doc": "asc"}],
-                source=False, track_total_hits=False, allow_partial_search_results=False, **after,
-            )  # fmt: skip
-            pit, hits = page["pit_id"], page["hits"]["hits"]
-            if not hits:
-                return
-            yield from (hit["_id"] for hit in hits)
-            after = {"search_after": hits[-1]["sort"]}
-    finally:
-        client.close_point_in_time(id=pit)
 
 
 def _recount(client: Elasticsearch, generation: Generation) -> tuple[int, int, int]:

@@ -61,6 +61,15 @@ def write(client: Elasticsearch, place: Place, index: str, batches: Iterable[pa.
     client.indices.refresh(index=beside(index))
 
 
+def add(client: Elasticsearch, place: Place, index: str, batches: Iterable[pa.RecordBatch], files: dict[int, int], first: int) -> None:
+    """Enters the rows of repositories that have documents numbered from `first` on, in the place of earlier ones, and makes all counts
+    what `files` says."""
+    added = {key: files[key] for key in files_of_each(client, place, index, first)}
+    load(client, beside(index), place, (row | {"_op_type": "index"} for row in _documents(batches, added)))
+    client.indices.refresh(index=beside(index))
+    recount(client, place, index, files)
+
+
 def _documents(batches: Iterable[pa.RecordBatch], files: dict[int, int]) -> Iterator[Json]:
     for batch in batches:
         for row in batch.cast(REPOSITORIES_SCHEMA).to_pylist():
@@ -81,14 +90,16 @@ def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def files_of_each(client: Elasticsearch, place: Place, index: str) -> dict[int, int]:
-    """How many documents a generation has of each repository, by its signed hash. 100 bytes of memory a repository."""
+def files_of_each(client: Elasticsearch, place: Place, index: str, first: int = 0) -> dict[int, int]:
+    """How many documents, numbered from `first` on, a generation has of each repository, by its signed hash. 100 bytes of memory a
+    repository."""
+    wanted = {"query": {"range": {"number": {"gte": first}}}} if first else {}
     found: dict[int, int] = {}
     after: Json = {}
     while True:
         sources = [{"key": {"terms": {"field": "repository_key"}}}]
         counting = {"composite": {"size": _PAGE, "sources": sources, **after}}
-        (answer,) = search_many(client, place, index, [{"size": 0, "track_total_hits": False, "aggs": {"each": counting}}])
+        (answer,) = search_many(client, place, index, [{"size": 0, "track_total_hits": False, "aggs": {"each": counting}, **wanted}])
         each = answer["aggregations"]["each"]
         found |= {bucket["key"]["key"]: bucket["doc_count"] for bucket in each["buckets"]}
         if "after_key" not in each:

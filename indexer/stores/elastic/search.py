@@ -7,91 +7,109 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from indexer.answers import FacetCount, Partial, SearchPage
 from indexer.errors import InputError
-from indexer.query.match import matches_literals
+from indexer.query.cursor import Behind
+from indexer.query.page import MOST_HITS, MOST_READ, MOST_SECONDS, Filled, Found, fill, groups_of
 from indexer.query.parse import parse
 from indexer.query.tree import FieldName, Node, has_literals, restrict
 from indexer.stores.elastic.mapping import FACETS
 from indexer.stores.elastic.query import to_query
 from indexer.stores.elastic.questions import Generation
 from indexer.stores.local.fulltext import MAX_TOTAL
-from indexer.stores.local.search import MOST_HITS, MOST_READ, MOST_SECONDS, cursor_at, hit_of, offset_of
 
 _FACET_VALUES = 20
 _STEP = 50  # documents with their text in one answer, where texts have to be compared
-_MOST_REACHED = 10_000  # hits that Elasticsearch lets anybody page through
+_BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
+Json = dict[str, Any]
 
 
 def search_page(generation: Generation, query: str, given: Mapping[FieldName, str | None], limit: int, cursor: str | None) -> SearchPage:
     """One page of documents, best first; literals are verified against the stored text. Raises QueryError, InputError."""
     if not 1 <= limit <= MOST_HITS:
         raise InputError(f"limit is {limit}; it takes 1 to {MOST_HITS}")
-    tree, begin = parse(query), offset_of(cursor, generation.info, query)
+    tree, behind = parse(query), Behind.of(cursor, query, given)
     filters = {name: [value] for name, value in given.items() if value}
+    until = time.monotonic() + MOST_SECONDS
+    ranking = _Ranking(generation, restrict(tree, filters), until)
     literal = has_literals(tree)
-    seconds = min(MOST_SECONDS, generation.place.timeout_ms / 4000)  # of a try, of which several nodes get some
-    bodies = _bodies(restrict(tree, filters), begin, _STEP if literal else limit, MOST_READ if literal else limit, seconds)
-    hits, read, until = [], 0, time.monotonic() + MOST_SECONDS
-    answers = generation.search([next(bodies)])
-    for found in _each(generation, answers, bodies):
-        read += 1
-        source, content = found["_source"], found["_source"]["content"]
-        if not literal or matches_literals(content, tree):
-            hits.append(hit_of(source["row"], content, found["_score"], tree))
-        if len(hits) == limit or (literal and time.monotonic() > until):
-            break
-    first, is_late = answers[0], any(answer["timed_out"] for answer in answers) or (literal and time.monotonic() > until)
-    total = first["hits"]["total"]["value"]
-    more = begin + read < min(total, _MOST_REACHED)
-    reason = "timeout_ms" if is_late else "literals"
+    page = fill(ranking.found(behind, _STEP if literal else limit + 1), tree, limit, behind.seen if behind else (), until)
+    begin, total = behind.read if behind else 0, ranking.total
+    more = begin + page.read < total
+    reason = "timeout_ms" if page.is_late or ranking.timed_out else "literals"
+    is_short = more and literal and len(page.hits) < limit
     return SearchPage(
         query=query,
         total=min(total, MAX_TOTAL),
-        total_capped=total > MAX_TOTAL or first["timed_out"] or (literal and total > 0),
-        hits=tuple(hits),
-        facets=_facets(first),
-        cursor=cursor_at(begin + read, generation.info, query) if more and read else None,
+        total_capped=total > MAX_TOTAL or ranking.timed_out or (literal and total > 0),
+        hits=page.hits,
+        groups=groups_of(page.hits),
+        facets=ranking.facets,
+        cursor=_behind(page, begin, generation).cursor(query, given) if more and page.last else None,
         hint=None,
         attribution=None,
-        partial=Partial((reason,)) if first["timed_out"] or (more and len(hits) < limit) else None,
+        partial=Partial((reason,)) if ranking.timed_out or is_short else None,
         index=generation.info,
     )
 
 
-def _each(generation: Generation, answers: list[dict[str, Any]], bodies: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The hits of the answer that is there, then of one search after another, while there are any; `answers` grows. A later answer
-    that is not complete ends them: hits would be missing between its own."""
-    yield from answers[0]["hits"]["hits"]
-    for body in bodies:
-        answers += generation.search([body])
-        if answers[-1]["timed_out"] or not answers[-1]["hits"]["hits"]:
-            return
-        yield from answers[-1]["hits"]["hits"]
+def _behind(page: Filled, begin: int, generation: Generation) -> Behind:
+    last = page.last
+    assert last is not None
+    return Behind(begin + page.read, last.score, last.number, last.row["document_id"], page.seen, generation.info.generation)
 
 
-def _bodies(tree: Node, begin: int, step: int, most: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """Searches for the hits from `begin` on, so many at a time; the first one counts, too. Only as far as Elasticsearch goes."""
-    body = _body(tree, begin, max(0, min(step, _MOST_REACHED - begin)), seconds)
-    yield body
-    later = {name: value for name, value in body.items() if name != "aggs"} | {"track_total_hits": False}
-    for at in range(begin + step, min(begin + most, _MOST_REACHED), step):
-        yield later | {"from": at, "size": min(step, _MOST_REACHED - at)}
+class _Ranking:
+    """The documents that a query finds, best first, ties by their numbers."""
 
+    def __init__(self, generation: Generation, tree: Node, until: float) -> None:
+        self._generation, self._query = generation, to_query(tree)
+        self._seconds = min(MOST_SECONDS, generation.place.timeout_ms / 4000)  # of a try, of which several nodes get some
+        self._until = until
+        self.total, self.timed_out = 0, False
+        self.facets: dict[str, tuple[FacetCount, ...]] = {}
 
-def _body(tree: Node, begin: int, size: int, seconds: float) -> dict[str, Any]:
-    return {
-        "timeout": f"{1000 * seconds:.0f}ms",  # each shard stops collecting then
-        "from": begin,
-        "size": size,
-        "track_total_hits": MAX_TOTAL + 1,
-        "query": to_query(tree),
-        "sort": [{"_score": "desc"}, {"number": "asc"}],
-        "track_scores": True,
-        "aggs": {name: {"terms": {"field": field, "size": _FACET_VALUES}} for name, field in FACETS.items()},
-    }
+    def found(self, behind: Behind | None, step: int) -> Iterator[Found]:
+        """The documents behind a place: `step` of them, then more at once. One search counts all; an answer that is not complete is the
+        last: hits would be missing behind its own."""
+        after, read = self._place(behind) if behind else None, 0
+        while read < MOST_READ and time.monotonic() < self._until:
+            answer = self._ask(after, min(step, MOST_READ - read), is_first=read == 0)
+            for hit in answer["hits"]["hits"]:
+                source, after = hit["_source"], hit["sort"]
+                yield Found(after[0], after[1], source["row"], partial(str, source["content"]))
+            read, full, step = read + step, len(answer["hits"]["hits"]) == step, _STEP
+            if answer["timed_out"] or not full:
+                return
+
+    def _ask(self, after: list[float] | None, size: int, *, is_first: bool) -> Json:
+        body: Json = {
+            "timeout": f"{1000 * self._seconds:.0f}ms",  # each shard stops collecting then
+            "size": size,
+            "track_total_hits": MAX_TOTAL + 1 if is_first else False,
+            "query": self._query,
+            "sort": _BEST_FIRST,
+            "track_scores": True,
+        }
+        body |= {"search_after": after} if after else {}
+        body |= {"aggs": {name: {"terms": {"field": field, "size": _FACET_VALUES}} for name, field in FACETS.items()}} if is_first else {}
+        (answer,) = self._generation.search([body])
+        self.timed_out |= answer["timed_out"]
+        if is_first:
+            self.total, self.facets = answer["hits"]["total"]["value"], _facets(answer)
+        return answer
+
+    def _place(self, behind: Behind) -> list[float]:
+        """Where the ranking goes on. Scores change with the index: then behind what the document scores now, if it is still there."""
+        if behind.generation != self._generation.info.generation:
+            one = {"bool": {"must": [self._query], "filter": [{"ids": {"values": [behind.document_id]}}]}}
+            (answer,) = self._generation.search([{"size": 1, "query": one, "sort": _BEST_FIRST, "track_scores": True, "_source": False}])
+            for hit in answer["hits"]["hits"]:
+                return list(hit["sort"])
+        return [behind.score, behind.number]
 
 
 def _facets(answer: dict[str, Any]) -> dict[str, tuple[FacetCount, ...]]:

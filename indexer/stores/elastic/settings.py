@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from indexer.errors import InputError
@@ -36,7 +37,7 @@ class Place:
 
     `user` and `password`, or an `api_key` (untried: the distribution that tests run cannot make one); `ca_file` signs the cluster's
     certificate. `shards` and `replicas` are those of new indexes. `others` are the URLs of further nodes of the cluster, `timeout_ms` is
-    the longest time for one question; a membership filter of at most `filter_mb` is fetched.
+    the longest time for one question; a membership filter of at most `filter_mb` is fetched into the folder `filters`.
     """
 
     url: str
@@ -50,6 +51,7 @@ class Place:
     others: tuple[str, ...] = ()
     timeout_ms: int = 20_000
     filter_mb: int = 2048
+    filters: Path = Path("filters")
 
     @property
     def location(self) -> str:
@@ -63,7 +65,8 @@ def place_of(location: str, environment: Mapping[str, str] | None = None) -> Pla
     Raises InputError.
     """
     refuse_credentials(location)
-    given = {name.removeprefix(PREFIX).lower(): value for name, value in (environment or os.environ).items() if name.startswith(PREFIX)}
+    environment = environment or os.environ
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
     try:
         parts = urlsplit(location.removeprefix("es+"))
         host, port = parts.hostname, parts.port or 9200
@@ -77,7 +80,14 @@ def place_of(location: str, environment: Mapping[str, str] | None = None) -> Pla
     numbers = {name: _number(given, name, *bounds) for name, bounds in _NUMBERS.items()}
     access = {name: given.get(name) or None for name in SETTINGS if name not in (*_NUMBERS, "hosts")}
     others = tuple(_other(each.strip(), parts.scheme) for each in given.get("hosts", "").split(",") if each.strip())
-    return Place(_url(parts.scheme, host, port), name, others=others, **access, **numbers)  # type: ignore[arg-type]
+    filters = _filters(environment)
+    return Place(_url(parts.scheme, host, port), name, others=others, filters=filters, **access, **numbers)  # type: ignore[arg-type]
+
+
+def _filters(environment: Mapping[str, str]) -> Path:
+    """Where filters are kept for this user."""
+    base = environment.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "wherefrom" / "filters"
 
 
 def _url(scheme: str, host: str, port: int) -> str:

@@ -37,7 +37,8 @@ def verify(generation: Generation, progress: Callable[[int], None] | None = None
             progress(length)
     if documents != generation.info.documents:
         problems.append(
-            f"{generation.index}: {documents} documents, {generation.info.documents} expected; a removal that was cut off is run again"
+            f"{generation.index}: {documents} documents, {generation.info.documents} expected; "
+            "a removal or addition that was cut off is run again"
         )
     return Verification(1, size, documents, tuple(problems))
 
@@ -51,11 +52,12 @@ def _filter_problems(generation: Generation) -> Iterator[tuple[int, str | None]]
         yield 0, str(error)
 
 
-def every_source(generation: Generation) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The id and source of each document, in the order they were loaded."""
-    after: list[int] = [-1]
+def every_source(generation: Generation, first: int = 0, end: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id and source of each document numbered from `first` to before `end`, in the order they were loaded."""
+    after: list[int] = [first - 1]
+    wanted = {"match_all": {}} if end is None else {"range": {"number": {"lt": end}}}
     while True:
-        body = {"size": _PAGE, "query": {"match_all": {}}, "sort": [{"number": "asc"}], "search_after": after, "track_total_hits": False}
+        body = {"size": _PAGE, "query": wanted, "sort": [{"number": "asc"}], "search_after": after, "track_total_hits": False}
         (answer,) = generation.search([body])
         hits = answer["hits"]["hits"]
         if not hits:

@@ -33,8 +33,9 @@ from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
-from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_filter
+from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_part
 from indexer.stores.elastic.generations import check_free, delete, number_of, taken_up
+from indexer.stores.elastic.lock import write_lock
 from indexer.stores.elastic.mapping import FACETS, joined_terms, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
 from indexer.stores.elastic.unfinished import KEPT_FOR, Loaded
@@ -46,7 +47,7 @@ BATCH_ROWS = 256
 _SECONDS = 600  # for merging
 _WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
 _MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
-_FIRST_WINS = 1 << 62  # less a document's number is its version: of a document that comes twice the first stays, whoever is sent first
+FIRST_WINS = 1 << 62  # less a document's number is its version: of a document that comes twice the first stays, whoever is sent first
 Progress = Callable[[int, int, str], None]
 Loading = Callable[[Loaded, Path], tuple["Counts", list[Path]]]
 
@@ -83,9 +84,9 @@ def build_cluster_index(
 ) -> BuildReport:
     """Builds an index of all `batches` at es+http(s)://HOST:PORT/NAME; one that stands there answers until the new one replaces it.
 
-    `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError, BackendUnavailable, OutOfSpace; what
-    the cluster refuses is named. After a kill or one of the latter two, the same name, version and input go on where it was; where the
-    input turns out to be another, InputChanged is raised, and once more starts clean.
+    `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError, IndexLocked, BackendUnavailable,
+    OutOfSpace; what the cluster refuses is named. After a kill or one of the latter two, the same name, version and input go on where it
+    was; where the input turns out to be another, InputChanged is raised, and once more starts clean.
     """
 
     def loading(loaded: Loaded, scratch: Path) -> tuple[Counts, list[Path]]:
@@ -111,7 +112,7 @@ def build_by(
     folders their fingerprints are, of which `made_filter` makes the filter."""
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
-    with errors_of(place):
+    with errors_of(place), write_lock(client, place, place.name, "building an index") as lock:
         check_free(client, place.name, place.location)
         index, live = taken_up(client, place, new_meta(name, version, date, 0))
         try:
@@ -119,13 +120,15 @@ def build_by(
                 counts, folders = loading(Loaded.of(client, place, index), Path(scratch))
                 meta = new_meta(name, version, date, number_of(client, place.name, index))
                 client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
-                write_filter(client, place, index, made_filter(folders), meta["generation"])
+                part = write_part(client, place, index, made_filter(folders))
+                filter_pieces.name_parts(client, place, index, [part], generation=meta["generation"], removed=0)
             size = _complete(client, place, index, meta, counts, repositories)
         except KEPT_FOR:
             raise
         except WherefromError:
             delete(client, index)
             raise
+        lock.check()
         moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
         client.indices.update_aliases(actions=[*moves, {"add": {"index": index, "alias": place.name}}])
     return BuildReport(counts.documents, counts.text_bytes, size, time.monotonic() - begun)
@@ -196,16 +199,16 @@ def _documents(batches: Iterable[pa.RecordBatch], counts: Counts, loaded: Loaded
             counts.rows += batch.num_rows
             there = loaded.has(first, rows_of(batch, *text_of(batch.column("content")))) if first < loaded.end else [False] * batch.num_rows
             if all(there):
-                _count(batch, counts)
+                count_batch(batch, counts)
                 if progress:
                     progress(counts.rows, counts.text_bytes, "finding what is there")
                 continue
             for i, document in enumerate(documents_of(batch, counts)):
                 if not there[i]:
-                    yield document | {"number": first + i, "version": _FIRST_WINS - first - i, "version_type": "external"}
+                    yield document | {"number": first + i, "version": FIRST_WINS - first - i, "version_type": "external"}
 
 
-def _count(batch: pa.RecordBatch, counts: Counts) -> None:
+def count_batch(batch: pa.RecordBatch, counts: Counts) -> None:
     """Counts a batch whose documents are not wanted."""
     data, offsets = text_of(batch.column("content"))
     tokens = tokenize(data, offsets)

@@ -7,25 +7,24 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import TypeVar, cast
 
 import pyarrow.compute as pc
 
-from indexer.answers import FacetCount, Hit, IndexInfo, Partial, Repository, RepositoryPage, SearchPage
+from indexer.answers import FacetCount, IndexInfo, Partial, Repository, RepositoryPage, SearchPage
 from indexer.errors import InputError
-from indexer.query.highlight import snippets
-from indexer.query.match import matches_literals
+from indexer.query.cursor import Behind
+from indexer.query.page import MOST_HITS, MOST_READ, MOST_SECONDS, Filled, Found, fill, groups_of
 from indexer.query.parse import parse
 from indexer.query.tree import FieldName, Node, has_literals
+from indexer.segment.segment import Segment
 from indexer.stores.local.fulltext import FACETS, MAX_TOTAL, TextHits
 from indexer.stores.local.repositories import live_table
 from indexer.stores.local.snapshot import Snapshot
 
 Place = TypeVar("Place", int, str)  # where a page begins: so many before it, or behind this name
 
-MOST_HITS = 100  # of one page
-MOST_READ = 500  # documents whose text is read for a page of literals
-MOST_SECONDS = 10.0  # that reading them takes
 REPOSITORY_COLUMNS = ["repository", "owner", "commit", "licenses", "license_expression", "license_type", "project_url", "files"]
 
 
@@ -35,67 +34,80 @@ def search_page(snapshot: Snapshot, query: str, given: Mapping[FieldName, str | 
         raise InputError(f"limit is {limit}; it takes 1 to {MOST_HITS}")
     if any(files.text is None for files in snapshot.manifest.segments):
         raise InputError(f"{snapshot.folder}: this index was built without full text; rebuild it with wherefrom index to search it")
-    tree = parse(query)
-    begin = offset_of(cursor, snapshot.manifest.info, query)
+    tree, behind = parse(query), Behind.of(cursor, query, given)
     filters = {name: [value] for name, value in given.items() if value}
-    literal, until = has_literals(tree), time.monotonic() + MOST_SECONDS
-    most = MOST_READ if literal else limit
-    found = [text.search(tree, limit=begin + most, filters=filters, facets=FACETS) for text in snapshot.texts]
-    ranked = sorted(
-        ((score, s, doc) for s, page in enumerate(found) for doc, score in page.hits), key=lambda hit: (-hit[0], hit[1], hit[2])
-    )[begin : begin + most]
-    hits, read = [], 0
-    for hit in _hits(snapshot, ranked, tree):
-        read += 1
-        if hit is not None:
-            hits.append(hit)
-        if len(hits) == limit or (literal and time.monotonic() > until):
-            break
-    reason = "timeout_ms" if time.monotonic() > until else "literals"
-    total = sum(page.total for page in found)
-    more = begin + read < total
+    ranking = _Ranking(snapshot, tree, filters)
+    begin = ranking.begin(behind)
+    found = ranking.found(begin, MOST_READ if has_literals(tree) else limit + 1)
+    page = fill(found, tree, limit, behind.seen if behind else (), time.monotonic() + MOST_SECONDS)
+    more = begin + page.read < ranking.total
+    reason = "timeout_ms" if page.is_late else "literals"
     return SearchPage(
         query=query,
-        total=min(total, MAX_TOTAL),
-        total_capped=total > MAX_TOTAL or any(page.total_capped for page in found) or (literal and total > 0),
-        hits=tuple(hits),
-        facets=_facets(found),
-        cursor=cursor_at(begin + read, snapshot.manifest.info, query) if more else None,
+        total=min(ranking.total, MAX_TOTAL),
+        total_capped=ranking.total_capped or (has_literals(tree) and ranking.total > 0),
+        hits=page.hits,
+        groups=groups_of(page.hits),
+        facets=ranking.facets,
+        cursor=_behind(page, begin, snapshot).cursor(query, given) if more and page.last else None,
         hint=None,
         attribution=None,
-        partial=Partial((reason,)) if more and len(hits) < limit else None,
+        partial=Partial((reason,)) if more and has_literals(tree) and len(page.hits) < limit else None,
         index=snapshot.manifest.info,
     )
 
 
-def _hits(snapshot: Snapshot, ranked: list[tuple[float, int, int]], tree: Node) -> Iterator[Hit | None]:
-    """Each hit in turn; None for a document whose text does not hold the query's literals."""
-    literal = has_literals(tree)
-    for score, s, doc in ranked:
-        content = snapshot.segments[s].content(doc).decode("utf-8", "replace")
-        yield hit_of(snapshot.segments[s].row(doc), content, score, tree) if not literal or matches_literals(content, tree) else None
+def _behind(page: Filled, begin: int, snapshot: Snapshot) -> Behind:
+    last = page.last
+    assert last is not None
+    return Behind(begin + page.read, last.score, last.number, last.row["document_id"], page.seen, snapshot.manifest.info.generation)
 
 
-def hit_of(row: Mapping[str, Any], content: str, score: float, tree: Node) -> Hit:
-    """A document that was found, by its row and text, with snippets."""
-    shown = snippets(content, tree)
-    line = f"#L{shown[0].start_line}" if shown else ""
-    return Hit(
-        document_id=row["document_id"],
-        repository=row["repository"],
-        owner=row["owner"],
-        path=row["path"],
-        commit=row["commit"],
-        language=row["language"],
-        licenses=tuple(row["licenses"]),
-        license_expression=row["license_expression"],
-        license_type=row["license_type"],
-        size=row["size"],
-        url=(row["url"] or f"/documents/{row['document_id']}") + line,
-        project_url=row["project_url"],
-        score=round(score, 4),
-        snippets=shown,
-    )
+class _Ranking:
+    """The documents that a query finds over all segments, best first, ties by their order in the index."""
+
+    def __init__(self, snapshot: Snapshot, tree: Node, filters: Mapping[FieldName, list[str]]) -> None:
+        self._snapshot, self._tree, self._filters = snapshot, tree, filters
+        self.total, self.total_capped = 0, False
+        self.facets: dict[str, tuple[FacetCount, ...]] = {}
+
+    def _best(self, n: int) -> list[tuple[float, int, int]]:
+        """The first `n`: score, segment, document. What else is known of the query is kept."""
+        facets = () if self.facets else FACETS
+        found = [text.search(self._tree, limit=n, filters=self._filters, facets=facets) for text in self._snapshot.texts]
+        self.total = sum(page.total for page in found)
+        self.total_capped = self.total > MAX_TOTAL or any(page.total_capped for page in found)
+        self.facets = self.facets or _facets(found)
+        ranked = ((score, s, doc) for s, page in enumerate(found) for doc, score in page.hits)
+        return sorted(ranked, key=lambda hit: (-hit[0], hit[1], hit[2]))[:n]
+
+    def begin(self, behind: Behind | None) -> int:
+        """How many documents are before the page. In an index that has changed: up to the document that it is behind, or, where that
+        is gone, up to its score."""
+        if behind is None or behind.generation == self._snapshot.manifest.info.generation:
+            return behind.read if behind else 0
+        ranked = self._best(behind.read + MOST_READ)
+        last = self._place_of(behind.document_id)
+        at = next((i for i, (_, *place) in enumerate(ranked) if place == last), None)
+        if at is not None:
+            return at + 1
+        return next((i for i, (score, *_) in enumerate(ranked) if score <= behind.score), len(ranked))
+
+    def _place_of(self, document_id: str) -> list[int] | None:
+        found = ((s, segment.find(document_id)) for s, segment in enumerate(self._snapshot.segments))
+        return next(([s, doc] for s, doc in found if doc is not None), None)
+
+    def found(self, begin: int, first: int) -> Iterator[Found]:
+        """The documents from a place on: `first` of them, then, where copies filled no page, as many as are read for one."""
+        for done, end in ((0, first), (first, MOST_READ)):
+            for score, s, doc in self._best(begin + end)[begin + done :] if end > done else ():
+                segment = self._snapshot.segments[s]
+                content = partial(_text_of, segment, doc)
+                yield Found(score, doc, segment.row(doc), content)
+
+
+def _text_of(segment: Segment, doc: int) -> str:
+    return segment.content(doc).decode("utf-8", "replace")
 
 
 def _facets(found: list[TextHits]) -> dict[str, tuple[FacetCount, ...]]:

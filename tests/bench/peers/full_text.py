@@ -75,7 +75,9 @@ def _by_words(searcher: tantivy.Searcher, schema: tantivy.Schema, text: str) -> 
 def _by_phrases(searcher: tantivy.Searcher, schema: tantivy.Schema, text: str) -> Found:
     """Score: how many of the phrases meet in one file."""
     words = _words(text)
-    length = PHRASE_WORDS if len(words) >= PHRASE_WORDS else max(2, len(words))
+    if len(words) < 2:
+        return Found(0.0, ())  # a phrase takes two
+    length = min(PHRASE_WORDS, len(words))
     starts = sorted({int(number * (len(words) - length) / (N_PHRASES - 1)) for number in range(N_PHRASES)})
     phrases = [tantivy.Query.phrase_query(schema, "body", list(words[start : start + length])) for start in starts]
     scored = [(tantivy.Occur.Should, tantivy.Query.const_score_query(phrase, 1.0)) for phrase in phrases]

@@ -249,6 +249,20 @@ def test_the_filter_is_that_of_the_twin(made: Made) -> None:
     assert made.filter.header["n_keys"] == len(held) and made.filter.header["n_blocks"] == len(blocks) // 32
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells what is resident")
+def test_reading_all_fingerprints_leaves_them_out_of_memory(made: Made) -> None:
+    def resident() -> int:
+        """Bytes of the segment's file in this process's memory."""
+        mappings = Path("/proc/self/smaps").read_text("utf-8").split(str(made.segment.file.path))[1:]
+        return sum(int(mapping.split("Rss:")[1].split()[0]) * 1024 for mapping in mappings)
+
+    begin, end = made.segment.file.section("exact.entries")
+    assert int(made.segment.file.bytes.sum()) > 0  # maps every page
+    before = resident()
+    assert len(np.concatenate(list(made.segment.fingerprints(SPEC.exact)))) == (end - begin) // 8
+    assert before - resident() >= end - begin - 2 * (1 << 12)
+
+
 def test_look_ups_run_by_python_give_the_same(made: Made) -> None:
     values = np.concatenate(list(made.segment.fingerprints(SPEC.exact)))[::37] << np.uint64(16)
     compiled = made.segment.look_up(SPEC.exact, values, 100, filtered=False)

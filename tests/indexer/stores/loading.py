@@ -1,4 +1,4 @@
-"""A process that loads an index into a cluster and is killed in the middle of it (`tests.indexer.killing`)."""
+"""A process that loads an index into a cluster, or adds to one, and is killed in the middle of it (`tests.indexer.killing`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from indexer.add import AddReport
 from indexer.stores.elastic import bulk
+from indexer.stores.elastic.adding import add_documents
 from indexer.stores.elastic.writer import BATCH_ROWS, build_cluster_index
 from tests.indexer.conftest import batches_of
 from tests.indexer.killing import serve
@@ -39,6 +41,11 @@ def load(location: str, seed: int, batches: int | None = None) -> None:
     build_cluster_index(location, _read(seed, batches), name="l", version="1", date="2024-06-07")
 
 
+def add(location: str, seed: int, batches: int | None = None) -> AddReport:
+    """Adds them to an index, or is killed as well."""
+    return add_documents(location, _read(seed, batches), version=str(seed))
+
+
 def _read(seed: int, batches: int | None) -> Iterator[pa.RecordBatch]:
     for number, batch in enumerate(batches_of(rows(seed))):
         if number == batches:
@@ -48,4 +55,5 @@ def _read(seed: int, batches: int | None) -> Iterator[pa.RecordBatch]:
 
 if __name__ == "__main__":
     bulk.BULK_BYTES = 50_000  # so that many are under way between two batches
-    serve(lambda _, location, seed, batches: load(location, int(seed), int(batches) if int(batches) >= 0 else None))
+    ways = {"load": load, "add": add}
+    serve(lambda _, how, location, seed, batches: ways[how](location, int(seed), int(batches) if int(batches) >= 0 else None))

@@ -162,7 +162,7 @@ def test_a_removal_that_was_cut_off_is_seen_and_ended_by_running_it_again(locati
     client, (name,) = connect(place_of(location)), _indexes(location)
     for each in ("apple", "pear"):  # as far as it came
         client.delete(index=name, id=index.attribute(_text(each)).sources[0].document_id, refresh=True)
-    assert "removal that was cut off" in index.verify().problems[0]
+    assert "removal or addition that was cut off" in index.verify().problems[0]
     report = remove(location, owners=["owner0", "owner1"])
     assert (report.documents, report.documents_left, report.generation) == (2, 1, 2)
     index.refresh()

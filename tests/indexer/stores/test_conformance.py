@@ -172,10 +172,27 @@ def test_places_are_counted_as_a_folder_counts_them(folder: Index, cluster: Any,
 
     for _, text in _snippets(small_corpus, 10, 40, seed=9):
         query = Query.of(text)
-        counts = Finder(Snapshot.open(Path(folder.location)).segments, query).counts
+        finder = Finder(Snapshot.open(Path(folder.location)).segments, query)
         survey = Survey.of(cluster._generation, Terms.of(query), [])
-        is_known = (survey.places > 0).sum(0) == survey.files
-        assert is_known.mean() > 0.8 and survey.postings[is_known].tolist() == counts[is_known].tolist()
+        assert survey.postings.tolist() == finder.counts.tolist() and survey.holders.tolist() == finder.repositories.tolist()
+
+
+def test_the_dictionaries_of_all_shards_are_asked(
+    folder: Index, elasticsearch: str, small_corpus: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.stores.elastic.questions import Terms, in_dictionaries
+    from indexer.stores.elastic.writer import build_cluster_index
+
+    monkeypatch.setenv("WHEREFROM_ELASTICSEARCH_SHARDS", "3")
+    location = f"es+{elasticsearch}/shards"
+    build_cluster_index(location, [conform(pa.RecordBatch.from_pylist(small_corpus))], name="small", version="1", date="2024-06-07")
+    with wherefrom.open(location) as cluster:
+        for _, text in _snippets(small_corpus, 4, 40, seed=9):
+            query = Query.of(text)
+            counts = Finder(Snapshot.open(Path(folder.location)).segments, query).counts
+            files, postings = in_dictionaries(cluster._generation, Terms.of(query))  # type: ignore[union-attr]
+            assert postings.tolist() == counts.tolist() and (files <= postings).all()
+            assert _without_index(cluster.attribute(text)) == _without_index(folder.attribute(text))
 
 
 def test_both_stores_agree_on_membership(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from indexer.bloom import spill
 from indexer.bloom.filter import BloomFilter
 from indexer.bloom.spill import KeySpill, blocks
 from indexer.build import build_index
 from indexer.corpus import conform
 from indexer.fingerprint.spec import SPEC
 from indexer.index import Index
-from indexer.stores.elastic import filter_pieces
+from indexer.stores.elastic import filter_copy, filter_making, filter_pieces
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.merging import merge
@@ -79,7 +81,7 @@ def _questions() -> list[str]:
     return [*map(_text, FRUIT), *mixed, _text("nobody"), "x = 1"]
 
 
-def test_a_filter_made_by_way_of_the_disk_is_the_one_made_in_memory(tmp_path: Path) -> None:
+def test_a_filter_made_by_way_of_the_disk_is_the_one_made_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = np.random.default_rng(7)
     prints = chance.integers(0, 1 << 48, 60_000, np.uint64)
     for n_keys in (0, 1, 5, 60_000):
@@ -88,13 +90,16 @@ def test_a_filter_made_by_way_of_the_disk_is_the_one_made_in_memory(tmp_path: Pa
         folders = [folder / "a", folder / "b"]
         for each, share in zip(folders, (known[::2], known[::3]), strict=True):
             each.mkdir(parents=True)
-            spill = KeySpill(each)
+            keys = KeySpill(each)
             for part in (share, share[:9], known[1::2]):
-                spill.add(part)
-                spill.flush()
+                keys.add(part)
+                keys.flush()
         BloomFilter.build(folder / "filter", [known], len(known), SPEC.name)
         bloom = BloomFilter.open(folder / "filter", SPEC.name)
-        assert b"".join(blocks(folders, bloom.n_blocks)) == bloom.file.read("blocks", 0, bloom.n_blocks * 32)
+        for slice_bytes in (spill.SLICE_BYTES, 1000):
+            monkeypatch.setattr(spill, "SLICE_BYTES", slice_bytes)
+            assert b"".join(blocks(folders, bloom.n_blocks)) == bloom.file.read("blocks", 0, bloom.n_blocks * 32)
+            assert filter_making.count(folders) == len(known)
 
 
 def test_the_exported_filter_is_that_of_a_folder_byte_for_byte(build: Callable[..., ClusterIndex], tmp_path: Path) -> None:
@@ -130,7 +135,20 @@ def test_a_filter_that_was_fetched_is_there_at_the_next_start(
     (kept,) = Path(os.environ["XDG_CACHE_HOME"], "wherefrom", "filters").iterdir()
     monkeypatch.setattr(filter_pieces, "_every", None)  # no piece is asked for
     index = _with_filter(ClusterIndex.open(location))
-    assert index.is_instant and index.membership(_text("plum")).member and kept.stem == index._filter._copy.manifest.sha256  # type: ignore[union-attr]
+    assert index.is_instant and index.membership(_text("plum")).member and kept.stem == index._filter._copy.manifest.parts[0].sha256  # type: ignore[union-attr]
+
+
+def test_replaced_filters_take_no_more_room_than_one_may(tmp_path: Path) -> None:
+    now = time.time()
+    for i, size in enumerate((40, 40, 40, 40)):
+        path = tmp_path / f"{i}.filter"
+        path.write_bytes(bytes(size))
+        os.utime(path, (now - i, now - i))
+    for name, age in (("9.filter.being-written", 10), ("8.filter.left-over", 40 * 86400)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (now - age, now - age))
+    filter_copy._tidy(tmp_path, {"3.filter"}, 100)
+    assert {path.name for path in tmp_path.iterdir()} == {"0.filter", "1.filter", "3.filter", "9.filter.being-written"}
 
 
 def test_a_new_generation_is_followed_without_a_restart(build: Callable[..., ClusterIndex]) -> None:
@@ -185,7 +203,7 @@ def _damage(location: str, change: dict[str, Any] | None) -> None:
     place = place_of(location)
     client, where = connect(place), f"{place.name}-f000001"
     manifest = filter_pieces.manifest_of(client, place, f"{place.name}-g000001")
-    name = f"{manifest.key}-000001"
+    name = f"{manifest.parts[0].key}-000001"
     if change is None:
         client.delete(index=where, id=name, refresh=True)
     else:
@@ -213,19 +231,20 @@ def test_a_damaged_piece_is_named_and_look_ups_answer(
     assert _with_filter(index).is_instant
 
 
-def test_a_flipped_bit_in_the_kept_file_is_no_wrong_answer(build: Callable[..., ClusterIndex], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_kept_file_with_a_flipped_bit_is_fetched_again_before_it_answers(
+    build: Callable[..., ClusterIndex], caplog: pytest.LogCaptureFixture
+) -> None:
     index = _with_filter(build(FRUIT))
     index.close()
     (kept,) = Path(os.environ["XDG_CACHE_HOME"], "wherefrom", "filters").iterdir()
     data = bytearray(kept.read_bytes())
     data[5000] ^= 1
     kept.write_bytes(data)
-    index = _with_filter(ClusterIndex.open(index.location))
     with caplog.at_level(logging.WARNING):
-        assert all(index.membership(_text(name)).member for name in FRUIT)
-    assert "fail" in caplog.text
-    _with_filter(index)
-    assert index.is_instant and index.membership(_text("plum")).member
+        index = _with_filter(ClusterIndex.open(index.location))
+    assert "fail" in caplog.text and "fetched again" in caplog.text
+    assert index.is_instant and all(index.membership(_text(name)).member for name in FRUIT)
+    assert (index._filter._copy.blooms[0].file.touched[1:] == 1).all()  # type: ignore[union-attr]
 
 
 def test_an_index_without_a_filter_is_answered_by_look_ups(build: Callable[..., ClusterIndex], location: str) -> None:

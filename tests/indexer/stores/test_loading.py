@@ -53,13 +53,13 @@ def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monke
     with writing_process("tests.indexer.stores.loading") as ask:
         found = []
         for batches in sorted(chance.sample(range(3, last), 3)):
-            assert ask(f"{tmp_path} {location} 1 {batches} whole") == "killed"
+            assert ask(f"{tmp_path} load {location} 1 {batches} whole") == "killed"
             found.append(len(_stored(location, _index(location))))
             with pytest.raises(IndexNotFound):
                 ClusterIndex.open(location)
         assert found[0] > 0 and found == sorted(set(found)) and found[-1] < loading.DOCUMENTS - 20
-        assert ask(f"{tmp_path} {location} 1 -1 whole").startswith("done")
-        assert ask(f"{tmp_path} {unbroken} 1 -1 whole").startswith("done")
+        assert ask(f"{tmp_path} load {location} 1 -1 whole").startswith("done")
+        assert ask(f"{tmp_path} load {unbroken} 1 -1 whole").startswith("done")
     stored = _stored(location, _index(location))
     assert stored == _stored(unbroken, _index(unbroken)) and len(stored) == loading.DOCUMENTS - 20
     client = connect(place_of(location))
@@ -74,11 +74,11 @@ def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monke
 
 def test_another_input_starts_clean(location: str, tmp_path: Path) -> None:
     with writing_process("tests.indexer.stores.loading") as ask:
-        assert ask(f"{tmp_path} {location} 1 7 whole") == "killed"
+        assert ask(f"{tmp_path} load {location} 1 7 whole") == "killed"
         assert _stored(location, _index(location))
         with pytest.raises(InputChanged, match="another input"):
             loading.load(location, 2)
-        assert ask(f"{tmp_path} {location} 1 7 whole") == "killed"
+        assert ask(f"{tmp_path} load {location} 1 7 whole") == "killed"
     left = set(_stored(location, _index(location)))
     loading.build_cluster_index(location, loading.batches_of(loading.rows(2)[:300]), name="l", version="2", date="2024-06-07")
     with ClusterIndex.open(location) as index:
