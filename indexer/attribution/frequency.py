@@ -29,14 +29,15 @@ def count(segments: Sequence[Segment], query: Query, finder: Finder, stretches: 
 
 
 def _count(segments: Sequence[Segment], finder: Finder, inside: NDArray[np.int64]) -> Frequency:
-    files, capped, alone = 0, False, int(len(segments) == 1)  # the stretch stands in one file at least, and so in the last that is left
+    files, capped = 0, False
+    alone = int(len(segments) == 1)  # then the last file that is left holds the stretch: one does at least
     repositories: set[int] = set()
     owners: set[int] = set()
     for s, segment in enumerate(segments):
         docs, more = finder.holding_all(s, inside, BOUND, MOST_PRINTS, alone)
         capped |= more
         files += len(docs)
-        if files <= alone:
+        if alone and files <= 1:
             return Frequency(1, 1, 1, capped)
         repositories.update(segment.values("doc.repository", docs).tolist())
         owners.update(segment.values("doc.owner", docs).tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,4 +33,4 @@ class Offsets:
 
     def line(self, byte: int) -> int:
         """The 1-based line that holds this byte."""
-        return int(np.searchsorted(self.line_starts, byte, "right"))
+        return bisect_right(self.line_starts, byte)

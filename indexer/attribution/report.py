@@ -128,6 +128,8 @@ def _end(stretch: Stretch) -> int:
 
 def _beyond(run: Run, taken: list[Stretch]) -> list[tuple[int, int]]:
     """The parts of a run that no stretch covers. A run 0..50 beside a stretch 10..20 -> [(0, 10), (20, 50)]"""
+    if not taken or taken[-1].end <= run.begin:
+        return [(run.begin, run.end)]
     pieces, begin = [], run.begin
     for i in range(max(0, bisect_right(taken, run.begin, key=_begin) - 1), len(taken)):
         other = taken[i]

@@ -6,6 +6,7 @@ not vendored. What is unknown decides nothing. Those that cover the same stretch
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,8 +53,10 @@ def _ranks(found: list[Found]) -> list[tuple[Any, ...]]:
     chains = [(-round(one.chain.score, 3), one.chain.is_renamed, -one.chain.similarity) for one in found]
     origins: list[tuple[int, ...]] = [()] * len(found)
     by_segment: dict[int, list[int]] = {}
+    often = Counter(chains)
     for i, one in enumerate(found):
-        by_segment.setdefault(id(one.segment), []).append(i)
+        if often[chains[i]] > 1:  # the others need no more to be told apart
+            by_segment.setdefault(id(one.segment), []).append(i)
     for members in by_segment.values():
         segment, docs = found[members[0]].segment, np.array([found[i].doc for i in members])
         date, stars, flags, ids = (segment.values(column, docs) for column in ("doc.date", "doc.stars", "doc.flags", "doc.id"))

@@ -156,7 +156,7 @@ def compare_for(stamp):
                 byte, n = tokenize_lines(region_data, byte, n, room, classes, all_tokens)
                 starts, ends, plain = all_tokens[0][:n], all_tokens[1][:n], np.arange(n + 1)
             in_comment = np.zeros(n, np.bool_)
-            mark_comments(region_data, starts, ends, family, in_comment)
+            mark_comments(region_data, starts, ends, family, is_cut[2], in_comment)
             for t in range(n):
                 plain[t + 1] = plain[t] + (not in_comment[t])
         runs, chain_ends = chain_up(runs, plain, rules, shape[1], code_tokens[:m])

@@ -136,6 +136,27 @@ def find_region(file, columns, doc, begin, end):
 
 
 @njit(cache=True, nogil=True)
+def find_row(file, columns, doc):
+    """Which frame of rows holds that of a document: (bad page or -1, its number, the bytes [begin, end) of the file, which of its rows).
+
+    columns: the bytes of rows.first, rows.offset and rows, the end of these, and how many frames there are.
+    """
+    words, _, _, touched, crcs = file
+    firsts, offsets, rows, stop, n = columns
+    frame = find_last_at_most(words, touched, crcs, firsts >> 3, n, np.uint64(doc))
+    if frame < -1:
+        return -2 - frame, 0, 0, 0, 0
+    bad = check(words, touched, crcs, offsets + 8 * frame, offsets + 8 * frame + 16)
+    if bad >= 0:
+        return bad, 0, 0, 0, 0
+    begin, end = np.int64(words[(offsets >> 3) + frame]), np.int64(words[(offsets >> 3) + frame + 1])
+    if not 0 <= begin < end <= stop - rows:
+        return offsets >> PAGE_SHIFT, 0, 0, 0, 0
+    bad = check(words, touched, crcs, rows + begin, rows + end)
+    return bad, frame, rows + begin, rows + end, doc - np.int64(words[(firsts >> 3) + frame])
+
+
+@njit(cache=True, nogil=True)
 def read_varint(data, i):
     """(value, next byte) of the LEB128 number at byte i."""
     value, shift = np.uint64(0), np.uint64(0)

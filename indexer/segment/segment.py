@@ -138,6 +138,12 @@ class Segment:
         begin, end = self.file.section("block.first_token")
         return *(self.file.section(name)[0] for name in documents + blocks), ((end - begin) >> 3) - 1
 
+    @cached_property
+    def _row_columns(self) -> tuple[int, ...]:
+        """The bytes of the columns that find_row reads and of the rows, and how many frames there are."""
+        begin, end = self.file.section("rows.first")
+        return begin, self.file.section("rows.offset")[0], *self.file.section("rows"), (end - begin) >> 3
+
     def live(self) -> NDArray[np.int64]:
         """The numbers of all live documents, ascending."""
         return np.flatnonzero(~self.removed.bits()) if self.removed else np.arange(self.documents)
@@ -235,15 +241,6 @@ class Segment:
         file.raise_bad_page(bad)
         return out
 
-    def _last(self, column: str, value: int) -> int:
-        """The last element of an ascending column of uint64 that is at most `value`."""
-        file = self.file
-        begin, end = file.section(column)
-        at: int = kernels.find_last_at_most(file.words, file.touched, file.crcs, begin >> 3, (end - begin) >> 3, np.uint64(value))
-        if at < -1:
-            file.raise_bad_page(-2 - at)
-        return at
-
     def value(self, column: str, i: int) -> int:
         """One value of a column of COLUMNS."""
         return self.file.value(column, COLUMNS[column], i)
@@ -298,14 +295,15 @@ class Segment:
 
     def row(self, doc: int, kept: dict[tuple[int, int], list[bytes]] | None = None) -> dict[str, Any]:
         """A document's row: `document_id` and the columns of a release but for the content. `kept` as `region` takes it."""
-        block = self._last("rows.first", doc)
+        bad, block, begin, end, line = kernels.find_row(self.views, self._row_columns, doc)
+        self.file.raise_bad_page(bad)
         lines = kept.get((id(self), block)) if kept is not None else None
         if lines is None:
-            frame = self.file.read("rows", self.value("rows.offset", block), self.value("rows.offset", block + 1))
+            frame = self.file.bytes[begin:end].tobytes()
             lines = self._decompress(frame[4:], int.from_bytes(frame[:4], "little")).split(b"\n")
             if kept is not None:
                 kept[id(self), block] = lines
-        row: dict[str, Any] = json.loads(lines[doc - self.value("rows.first", block)])
+        row: dict[str, Any] = json.loads(lines[line])
         return row
 
     def may_find(self, heads: NDArray[np.uint64]) -> NDArray[np.bool_]:

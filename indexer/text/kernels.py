@@ -183,9 +183,9 @@ def block_comment_end(data, i, family):
 
 
 @njit(cache=True, nogil=True)
-def mark_comments(data, starts, ends, family, out_mask):
-    """out_mask[t] = whether token t begins in a comment. Literals are passed over; a region that begins inside a block comment has
-    the tokens before its end marked."""
+def mark_comments(data, starts, ends, family, is_cut, out_mask):
+    """out_mask[t] = whether token t begins in a comment. Literals are passed over; with `is_cut`, where more may stand before, a region
+    that begins inside a block comment has the tokens before its end marked."""
     t, skip_to, resume = 0, 0, 0
     while t < len(starts):
         i = starts[t]
@@ -209,7 +209,7 @@ def mark_comments(data, starts, ends, family, out_mask):
             close = literal_end(data, i, len(data))
             if close >= 0:
                 resume = close + 1
-        elif data[i] == 42 and (family == 1 or family == 7) and i + 1 < len(data) and data[i + 1] == 47 and t + 1 < len(starts):
+        elif is_cut and data[i] == 42 and (family == 1 or family == 7) and i + 1 < len(data) and data[i + 1] == 47 and t + 1 < len(starts):
             out_mask[: t + 2] = True  # the end of a comment that began before the region
             t += 1
         t += 1
