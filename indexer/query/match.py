@@ -17,6 +17,9 @@ from indexer.text.words import NO_WORD, WORD, indexed_form, lower, part_spans, s
 _WORD_CHARACTER = f"[^{NO_WORD}]"
 _GAP = f"[{NO_WORD}]+"
 _CACHED = 256
+_SHORT = 2  # characters of a word that stands inside many others
+# Words and their parts begin and end here only: a small letter goes on with what the letter before it began.
+_NO_LETTER_RUN = "(?-i:(?<![A-Za-z])|(?![a-z]))"
 
 
 def spans(content: str, leaf: Word | Phrase | Regex) -> Iterator[tuple[int, int, bool]]:
@@ -76,7 +79,8 @@ def _word_spans(content: str, word: Word) -> Iterator[tuple[int, int, bool]]:
     form, parts = indexed_form(word.text), set(searchable_parts(word.text))
     if word.prefix:
         parts = {form}
-    for start, end in _words_holding(content, tuple(sorted({word.text, *parts}))):
+    is_open = word.prefix or form != lower(word.text)  # the index cuts long words: more may follow in the text
+    for start, end in _words_holding(content, tuple(sorted({word.text, *parts})), is_open):
         text = content[start:end]
         spelled = indexed_form(text)
         if spelled == form or (word.prefix and spelled.startswith(form)):
@@ -88,10 +92,13 @@ def _word_spans(content: str, word: Word) -> Iterator[tuple[int, int, bool]]:
                 yield start + first, start + last, False
 
 
-def _words_holding(content: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """The ranges of words that hold one of the needles anywhere. Looks for needles first: most text is passed over quickly."""
+def _words_holding(content: str, needles: tuple[str, ...], is_open: bool) -> Iterator[tuple[int, int]]:
+    """The ranges of words that hold one of the needles where a part may end, but for `is_open`, and short ones where it may begin.
+
+    Looks for needles first: most text is passed over quickly, also where a short one stands inside every other word.
+    """
     done = 0
-    for found in _needle_pattern(needles).finditer(content):
+    for found in _needle_pattern(needles, is_open).finditer(content):
         if found.start() < done:
             continue
         start = found.start()
@@ -108,8 +115,10 @@ def _is_word_character(char: str) -> bool:
 
 
 @lru_cache(_CACHED)
-def _needle_pattern(needles: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, needles)), re.IGNORECASE)
+def _needle_pattern(needles: tuple[str, ...], is_open: bool) -> re.Pattern[str]:
+    any_needle = f"(?:{'|'.join(map(re.escape, needles))})"
+    before = _NO_LETTER_RUN if min(map(len, needles)) <= _SHORT else ""  # long ones are rare, and found faster by their letters alone
+    return re.compile(before + any_needle + ("" if is_open else _NO_LETTER_RUN), re.IGNORECASE)
 
 
 def _pattern(leaf: Phrase | Regex) -> Any:
