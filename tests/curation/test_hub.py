@@ -113,7 +113,8 @@ def test_a_holder_learns_that_a_version_was_withdrawn(hub: Hub, releases: dict[s
 def test_a_push_that_was_killed_shows_nothing_and_goes_on(hub: Hub, releases: dict[str, Release], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wherefrom", "release", "push", str(releases["1.0"].path), f"git+{hub.url}", "--accept-terms"]
     hub.stalls_after = 1
-    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # what it leaves goes with the test
+    with subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
         assert hub.stalled.wait(30)
         os.killpg(process.pid, signal.SIGKILL)
     assert (hub.branch(), len(hub.sent)) == ("", 1)
