@@ -114,7 +114,10 @@ class SearchPage(BaseModel):
     facets: dict[str, list[FacetCount]] = Field(
         description="Counts by field.", examples=[{"language": [{"value": "Python", "count": 812}]}]
     )
-    cursor: str | None = Field(description="Asks for the next page; null on the last.", examples=["WzEwLCAxMi41LCA4MTEsIC4uLl0="])
+    cursor: str | None = Field(
+        description="Asks for the next page; null on the last.",
+        examples=["WzEwLCAxMi41LCA4MTEsICIwZjFlMmQzYzRiNWE2OTc4ODc5NmE1YjQiLCBbXSwgMSwgWyJkZWYgbWFpbiBsYW5nOlB5dGhvbiJdXQ=="],
+    )
     hint: str | None = Field(description="Why there are no hits but an attribution.", examples=[None])
     attribution: Attribution | None = Field(description="Where several lines of code, which are no query, come from.", examples=[None])
     partial: Partial | None = Field(description="Set where the answer may be incomplete.", examples=[None])
