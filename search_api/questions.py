@@ -137,7 +137,11 @@ class SearchQuestion(Question):
     repository: Text | None = Field(default=None, description="Only files of this repository.", examples=["pypi/click"])
     owner: Text | None = Field(default=None, description="Only files of this owner.", examples=["pallets"])
     limit: int = Field(default=10, ge=1, le=100, description="Hits a page.", examples=[10])
-    cursor: Text | None = Field(default=None, description="`cursor` of the page before.", examples=["WzEwLCAxLCAiZGVmIG1haW4iXQ=="])
+    cursor: Text | None = Field(
+        default=None,
+        description="`cursor` of the page before.",
+        examples=["WzEwLCAxMi41LCA4MTEsICIwZjFlMmQzYzRiNWE2OTc4ODc5NmE1YjQiLCBbXSwgMSwgWyJkZWYgbWFpbiBsYW5nOlB5dGhvbiJdXQ=="],
+    )
 
 
 class SearchQuery(SearchQuestion):
