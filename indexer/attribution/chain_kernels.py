@@ -68,9 +68,33 @@ def inside(run, other):
 
 
 @njit(cache=True, nogil=True)
-def settle(exact, renamed, suffices, suffices_renamed):
-    """Exact runs and renamed ones, as one array. A renamed run takes the exact ones inside it in when a changed name recurs in it or
-    when they explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone."""
+def first_from(values, least):
+    """The index of the first of ascending values that is not below `least`; their number for none."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def is_part(run, exact, tokens, other_tokens):
+    """Whether an exact run lies within a renamed one and pairs the same elements: one that repeats elsewhere in it does not."""
+    if not inside(run, exact):
+        return False
+    shift = first_from(other_tokens, run[OTHER]) - first_from(tokens, run[BEGIN])
+    begins_there = first_from(other_tokens, exact[OTHER]) - first_from(tokens, exact[BEGIN]) == shift
+    return begins_there and first_from(other_tokens, exact[OTHER_END]) - first_from(tokens, exact[END]) == shift
+
+
+@njit(cache=True, nogil=True)
+def settle(exact, renamed, suffices, suffices_renamed, tokens, other_tokens):
+    """Exact runs and renamed ones, as one array. A renamed run takes the exact ones that are parts of it in when a changed name recurs in
+    it or when they explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone.
+    `tokens`, `other_tokens`: where the elements of the renamed streams begin."""
     taken = np.zeros(len(exact), np.bool_)
     by_begin = order_of(exact[:, BEGIN].copy())
     parts = np.empty((len(renamed) * (len(exact) + 1) + 1, COLUMNS), np.int64)
@@ -79,16 +103,16 @@ def settle(exact, renamed, suffices, suffices_renamed):
         run = renamed[r]
         explained = 0
         for e in range(len(exact)):
-            if not taken[e] and inside(run, exact[e]) and exact[e, END] - exact[e, BEGIN] >= suffices:
+            if not taken[e] and is_part(run, exact[e], tokens, other_tokens) and exact[e, END] - exact[e, BEGIN] >= suffices:
                 explained += exact[e, END] - exact[e, BEGIN]
         if run[RECURRING] or explained * 2 < run[END] - run[BEGIN]:
             n_parts = copy_row(parts, n_parts, renamed, r)
             for e in range(len(exact)):
-                taken[e] |= inside(run, exact[e])
+                taken[e] |= is_part(run, exact[e], tokens, other_tokens)
             continue
         begin, other = run[BEGIN], run[OTHER]
         for e in by_begin:
-            if taken[e] or not inside(run, exact[e]):
+            if taken[e] or not is_part(run, exact[e], tokens, other_tokens):
                 continue
             if exact[e, BEGIN] - begin >= suffices_renamed and exact[e, OTHER] > other:
                 n_parts = copy_row(parts, n_parts, renamed, r)
@@ -137,19 +161,6 @@ def best_chain(runs, left, plain, longest_gap, previous, totals):
         if best < 0 or totals[i] > totals[best]:
             best = i
     return best
-
-
-@njit(cache=True, nogil=True)
-def first_from(values, least):
-    """The index of the first of ascending values that is not below `least`; their number for none."""
-    low, high = 0, len(values)
-    while low < high:
-        middle = (low + high) // 2
-        if values[middle] < least:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @njit(cache=True, nogil=True)

@@ -149,7 +149,7 @@ def compare_for(stamp):
             is_all &= all_renamed
             for r in range(len(shapes)):
                 extend(reach[1], shapes[r, BEGIN], shapes[r, END])
-            runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED])
+            runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED], shape[1], code_tokens)
         plain = np.arange(n + 1)
         if len(runs) > 1 and family:
             if is_cut[2] and family in ENDS_SHOW and byte < room:  # the end of a comment that began before the region may follow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -55,15 +56,22 @@ def maps_one_to_one(a: Sequence[int], b: Sequence[int]) -> bool:
     return True
 
 
-def settled(exact: list[Run], renamed: list[Run], suffices: int, suffices_renamed: int) -> list[Run]:
-    """Exact runs, and what is left of renamed ones beside them."""
+def settled(
+    exact: list[Run], renamed: list[Run], suffices: int, suffices_renamed: int, elements: list[int], other_elements: list[int]
+) -> list[Run]:
+    """Exact runs, and what is left of renamed ones beside them. `elements`: where those of the renamed streams begin."""
+
+    def is_part(run: Run, e: Run) -> bool:
+        pairs = ((run.begin, run.other), (e.begin, e.other), (e.end, e.other_end))
+        return run.holds(e) and len({bisect_left(other_elements, there) - bisect_left(elements, here) for here, there in pairs}) == 1
+
     kept = []
     for run in renamed:
-        inside = [e for e in exact if run.holds(e)]
+        inside = [e for e in exact if is_part(run, e)]
         explained = sum(e.tokens for e in inside if e.tokens >= suffices)
         if run.recurring or explained * 2 < run.tokens:
             kept.append(run)
-            exact = [e for e in exact if not run.holds(e)]
+            exact = [e for e in exact if not is_part(run, e)]
         else:
             kept += [part for part in between(run, inside) if part.tokens >= suffices_renamed]
     return exact + kept

@@ -89,11 +89,18 @@ def extendable(query: Text, begin: int, end: int, document: Text, at: int) -> bo
 
 
 def renamed_places(query: str, begin: int, end: int, document: str, match: Match, keywords: frozenset[str]) -> list[dict[str, str]]:
-    """The one-to-one mappings (document's name -> query's) under which renamed tokens stand in the match's lines."""
-    mine = [r for r in renamed_stream(query, keywords) if begin <= r.token < end]
+    """The one-to-one mappings (document's name -> query's) under which renamed tokens stand in the match's lines.
+
+    A stretch may begin inside a literal, which is one renamed token: then that literal is on the match's first line, or goes on there.
+    """
+    stream = renamed_stream(query, keywords)
     theirs, lines = renamed_stream(document, keywords), read(document).first_lines
+    from_ = max(0, bisect_right(stream, begin, key=lambda one: one.token) - 1)
+    mine = [r for r in stream[from_:] if r.token < end]
     first, stop = (cut(theirs, match.start_line, key=lambda one: lines[one.token]) for cut in (bisect_left, bisect_right))
-    tried = (one_to_one(mine, theirs[at : at + len(mine)]) for at in range(first, min(stop, len(theirs) - len(mine) + 1)))
+    if mine and mine[0].token < begin:
+        first -= 1
+    tried = (one_to_one(mine, theirs[at : at + len(mine)]) for at in range(max(0, first), min(stop, len(theirs) - len(mine) + 1)))
     return [mapping for mapping in tried if mapping is not None]
 
 

@@ -116,6 +116,9 @@ def run_lists(draw: st.DrawFn, *, renamed: bool = False) -> list[chains.Run]:
     return sorted(runs, key=lambda run: -run.tokens)
 
 
+element_lists = st.sets(st.integers(0, 90), max_size=90).map(sorted)  # the tokens at which elements of a renamed stream begin
+
+
 def rows_of(runs: list[chains.Run]) -> Any:
     rows = [(run.begin, run.end, run.other, run.other_end, run.renamed, run.recurring, 0, 0) for run in runs]
     return np.array(rows, np.int64).reshape(-1, chain_kernels.COLUMNS)
@@ -126,10 +129,20 @@ def runs_of(rows: Any) -> list[chains.Run]:
 
 
 @each
-@given(run_lists(), run_lists(renamed=True))
-def test_renamed_runs_give_way_as_the_twin_says(exact: list[chains.Run], renamed: list[chains.Run]) -> None:
-    got = chain_kernels.settle(rows_of(exact), rows_of(renamed), SUFFICES, SUFFICES_RENAMED)
-    assert runs_of(got) == chains.settled(exact, renamed, SUFFICES, SUFFICES_RENAMED)
+@given(run_lists(), run_lists(renamed=True), element_lists, element_lists)
+def test_renamed_runs_give_way_as_the_twin_says(
+    exact: list[chains.Run], renamed: list[chains.Run], mine: list[int], theirs: list[int]
+) -> None:
+    elements = np.array(mine, np.int32), np.array(theirs, np.int32)
+    got = chain_kernels.settle(rows_of(exact), rows_of(renamed), SUFFICES, SUFFICES_RENAMED, *elements)
+    assert runs_of(got) == chains.settled(exact, renamed, SUFFICES, SUFFICES_RENAMED, mine, theirs)
+
+
+def test_an_exact_run_that_repeats_elsewhere_in_a_renamed_one_is_no_part_of_it() -> None:
+    every = np.arange(200, dtype=np.int32)
+    renamed, there, elsewhere = chains.Run(0, 60, 0, 60, True), chains.Run(5, 45, 5, 45), chains.Run(5, 45, 15, 55)
+    for exact, left in ((there, [there, chains.Run(45, 60, 45, 60, True)]), (elsewhere, [elsewhere, renamed])):
+        assert runs_of(chain_kernels.settle(rows_of([exact]), rows_of([renamed]), 10, 10, every, every)) == left
 
 
 @each
