@@ -74,7 +74,7 @@ def build_index(
     """Builds an index of all `batches` at a folder; an index that stands there goes on answering until the new one replaces it.
 
     `repositories` is read after the batches. `progress(documents, bytes, stage)`. Raises InputError for a folder of anything else,
-    IndexLocked, OutOfSpace. Memory: 1.1 GB at 2 GB of text, an estimated 1.3 at any size, which becomes a segment for each
+    IndexLocked, OutOfSpace. Memory: 1.1 GB at 2 GB of text, 1.4 with full text, little more at any size, which becomes a segment for each
     SEGMENT_BYTES; a kill at any moment leaves the previous generation, the next build removes the rest.
     """
     begun = time.monotonic()
