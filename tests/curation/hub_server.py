@@ -35,6 +35,7 @@ class Hub:
     sent: list[str] = field(default_factory=list)
     stalls_after: int | None = None  # that many large files arrive, the next one's request is never answered
     stalled: threading.Event = field(default_factory=threading.Event)
+    receiving: threading.Lock = field(default_factory=threading.Lock)  # clients send several files at once
 
     @property
     def url(self) -> str:
@@ -101,16 +102,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         content = self._body()
-        if self.hub.stalls_after is not None and len(self.hub.sent) >= self.hub.stalls_after:
-            self.hub.stalled.set()
-            self.connection.recv(1)  # until whoever sends is gone
-            return
         digest = self.path.rpartition("/")[2]
         if hashlib.sha256(content).hexdigest() != digest:
             return self._answer(422, b"{}")
-        (self._store() / digest).write_bytes(content)
-        self.hub.sent.append(digest)
-        self._answer(200, b"{}")
+        with self.hub.receiving:
+            is_taken = self.hub.stalls_after is None or len(self.hub.sent) < self.hub.stalls_after
+            if is_taken:
+                (self._store() / digest).write_bytes(content)
+                self.hub.sent.append(digest)
+        if is_taken:
+            return self._answer(200, b"{}")
+        self.hub.stalled.set()
+        self.connection.recv(1)  # until whoever sends is gone
 
     def _store(self) -> Path:
         folder = self.hub.folder / "large"
