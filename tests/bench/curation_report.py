@@ -106,7 +106,8 @@ def _difference(commands: Sequence[Part], versions: Sequence[Version]) -> str:
     rows = [[name, f"{before:,}", f"{after:,}"] for name, (before, after) in found["totals"].items()]
     told = ", ".join(f"{count:,} {what}" for what, count in found["files"].items())
     (removals,) = (step["dropped"] for step in versions[1].lineage["steps"] if step["step"] == "removals")
-    return f"{table(['', '1.0', '1.1'], rows)}\nFiles: {told}. Left out on request: {removals}.\n"
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in removals.items())
+    return f"{table(['', '1.0', '1.1'], rows)}\nFiles: {told}. Left out on request: {left_out}.\n"
 
 
 def _loaded(commands: Sequence[Part], versions: Sequence[Version]) -> str:
