@@ -70,7 +70,7 @@ bench-decontamination: $(VENV)/installed-bench ## planted problems found, innoce
 	@test -n "$(BENCHMARK)" || { echo "name a benchmark: make bench-decontamination BENCHMARK=HumanEval.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m tests.bench.decontamination $(BENCHMARK) $(ARGS)
 
-bench-curation: $(VENV)/installed-bench ## real packages to a release and the next one, 3 GB; half an hour once downloaded (BENCHMARK=HumanEval.jsonl.gz)
+bench-curation: $(VENV)/installed-bench ## real packages to a release and the next one, 3 GB; 8 minutes of 2 cores once downloaded (BENCHMARK=HumanEval.jsonl.gz)
 	@$(BIN)/python -m tests.bench.curation $(if $(BENCHMARK),--decontaminate $(BENCHMARK)) $(ARGS)
 
 bench-search: $(VENV)/installed-bench elasticsearch-zip ## 300 files that somebody remembers, in a folder, in Elasticsearch and by StarCoder's search scheme (ARGS="--full")
