@@ -133,7 +133,7 @@ def _verify_best(search: _Search, candidates: Candidates) -> bool:
     """
     n_tokens, more, counts = len(search.query), _more(search), search.finder.counts
     most = more + MOST_VERIFIED + MOST_FURTHER
-    beside = candidates.beside_the_best(most)
+    beside = candidates.beside_the_best(most, len(counts))
     is_open = search.opens(counts)
     scores = [*candidates.scores[:most].tolist(), 0.0]
     least = WORTH * scores[0]
@@ -184,6 +184,8 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     """Where a fingerprint of the exact channel hit and no run covers it, every document that holds it is looked at: the guarantee
     wins over the caps. A fingerprint with as many places in a document as are kept may have more: that document is read whole."""
     is_open = search.uncovered()
+    if search.finder.whole is None and not kernels.count_true(is_open):
+        return
     budget = _verify_open(search, candidates, is_open, MOST_FURTHER + _more(search))
     unread = is_open & search.finder.cut
     if budget > 0 and unread.any():

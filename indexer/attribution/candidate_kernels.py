@@ -19,24 +19,31 @@ TIE = 0.02  # what agreeing contexts add to the weight of a hit: they decide bet
 
 @njit(cache=True, nogil=True)
 def order_of(values):
-    """The indices that sort them, ascending, equal ones in their order. A merge sort: numba's own takes seconds to compile."""
+    """The indices that sort them, ascending, equal ones in their order. A merge sort of the ascending runs that are there already."""
     order, merged = np.empty(len(values), np.int64), np.empty(len(values), np.int64)
+    keys, merged_keys = values.copy(), np.empty_like(values)
+    bounds, runs = np.empty(len(values) + 1, np.int64), 0
     for i in range(len(values)):
         order[i] = i
-    width = 1
-    while width < len(values):
-        for low in range(0, len(values), 2 * width):
-            middle, high = min(low + width, len(values)), min(low + 2 * width, len(values))
+        if i == 0 or values[i] < values[i - 1]:
+            bounds[runs] = i
+            runs += 1
+    bounds[runs] = len(values)
+    while runs > 1:
+        for r in range(0, runs, 2):
+            low, middle, high = bounds[r], bounds[r + 1], bounds[min(r + 2, runs)]
             i, j = low, middle
             for at in range(low, high):
-                if i < middle and (j >= high or values[order[i]] <= values[order[j]]):
-                    merged[at] = order[i]
+                if i < middle and (j >= high or keys[i] <= keys[j]):
+                    merged[at], merged_keys[at] = order[i], keys[i]
                     i += 1
                 else:
-                    merged[at] = order[j]
+                    merged[at], merged_keys[at] = order[j], keys[j]
                     j += 1
-        order, merged = merged, order
-        width *= 2
+            bounds[r >> 1] = low
+        runs = (runs + 1) >> 1
+        bounds[runs] = len(values)
+        order, merged, keys, merged_keys = merged, order, merged_keys, keys
     return order
 
 
@@ -305,11 +312,16 @@ def hold_all_for(stamp):
     """`hold_all`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def hold_all(file, parts, documents, removed, keys, payloads, counts, bound, enough):
-        """The documents that hold all of some fingerprints, rarest first: (their numbers, ascending; whether there may be more; bad
-        page or -1). At most `bound` postings of the first are read, and longer lists not at all; with `enough` documents left or fewer
-        no more are."""
+    def hold_all(file, parts, documents, removed, all_keys, all_payloads, all_counts, prints, most, bound, enough):
+        """The documents that hold all of the fingerprints `prints`, by the `most` rarest: (their numbers, ascending; whether there may be
+        more; bad page or -1). At most `bound` postings of the rarest are read, and longer lists not at all; with `enough` documents
+        left or fewer no more are."""
         assert stamp >= 0
+        for i in prints:
+            if all_counts[i] == 0:
+                return np.empty(0, np.int64), False, -1
+        rarest = prints[order_of(all_counts[prints])[:most]]
+        keys, payloads, counts = all_keys[rarest], all_payloads[rarest], all_counts[rarest]
         docs, capped, none = np.empty(0, np.int64), False, np.empty(0, np.int64)
         words, base, none_yet = file[0], documents[0] >> 3, np.int64(0)  # a literal 0 would be a type of its own, compiled once more
         for i in range(len(keys)):
@@ -351,8 +363,8 @@ def gather_for(stamp):
     """`gather`, cached for this state of the kernels it calls."""
 
     @njit(cache=True, nogil=True)
-    def gather(file, parts, documents, removed, asked, wanted, bounds, dead, cut):
-        """Groups of the postings of the fingerprints `wanted`, read in this order.
+    def gather(file, parts, documents, removed, asked, is_wanted, bounds, dead, cut):
+        """Groups of the postings of the fingerprints wanted, bool (prints,), the rarest first.
 
         asked: (keys, how many of them are of the first channel of `parts`, payloads, counts, the token each begins at, the first one of
         its value, weights). bounds: (lists read whatever they cost, length of the others and postings taken of one list, postings in all,
@@ -368,6 +380,8 @@ def gather_for(stamp):
         no_flags = np.empty(0, np.bool_)
         nothing = (none, none, none, np.empty(0, np.float64), no_flags, none, none, none, no_flags)
         n = np.int64(0)
+        wanted = np.flatnonzero(is_wanted & (counts > 0))
+        wanted = wanted[order_of(counts[wanted])]
         n_read = lists_read(counts, wanted, always, most, most_of_all)
         for rank in range(len(wanted)):
             w = wanted[rank]

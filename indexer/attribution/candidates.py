@@ -53,10 +53,9 @@ class Candidates:
         """Segment, document and tokens [begin, end) of candidate i."""
         return self.segments.item(i), self.docs.item(i), self.begins.item(i), self.ends.item(i)
 
-    def beside_the_best(self, n: int) -> list[float]:
-        """For each of the first n, its score over that of the best ones that hold its fingerprints: 1 for one of these."""
-        most = int(self.prints.max(initial=-1)) + 1
-        beside = kernels.beside_the_best(self.first_hits[:n], self.last_hits[:n], self.prints, self.scores[:n], most)
+    def beside_the_best(self, n: int, n_prints: int) -> list[float]:
+        """For each of the first n, its score over that of the best ones that hold its fingerprints, of n_prints: 1 for one of these."""
+        beside = kernels.beside_the_best(self.first_hits[:n], self.last_hits[:n], self.prints, self.scores[:n], n_prints)
         return beside.tolist()  # type: ignore[no-any-return]
 
     def next_open(self, is_open: NDArray[np.bool_], i: int) -> int:
@@ -83,10 +82,8 @@ class Finder:
 
     def __init__(self, segments: Sequence[Segment], query: Query, whole: Whole | None = None) -> None:
         self._segments, self._query, self.whole = segments, query, whole
-        self._keys = np.concatenate((query.exact.keys, query.renamed.keys))
+        self._keys, self._tokens, self._first = query.prints
         self._n_exact = len(query.exact.keys)
-        self._tokens = np.concatenate((query.exact.positions, query.code_tokens[query.renamed.positions]))
-        self._first = np.concatenate((query.exact.first, query.renamed.first + self._n_exact))
         n = len(self._keys)
         self._payloads = np.empty((len(segments), n), np.uint64)
         self._counts, self._holders, self._dead = np.zeros((3, len(segments), n), np.int64)
@@ -97,7 +94,7 @@ class Finder:
             )
             segment.file.raise_bad_page(bad)
         documents = whole.documents if whole else sum(segment.documents for segment in segments)
-        self.counts: NDArray[np.int64] = whole.files if whole else self._counts.sum(0)
+        self.counts: NDArray[np.int64] = whole.files if whole else _in_all(self._counts)
         self._weights = weights_of(whole.postings if whole else self.counts, documents)
 
     @property
@@ -105,7 +102,7 @@ class Finder:
         """How many repositories hold each fingerprint; one that is in two segments counts twice."""
         if self.whole is not None:
             return self.whole.holders
-        return np.minimum(self._holders, self._counts - self._dead).sum(0)  # type: ignore[no-any-return]
+        return _in_all(np.minimum(self._holders, self._counts - self._dead))
 
     def find(self) -> Candidates:
         """The candidates of the rarest fingerprints. About 80 µs for 40 lines in an index of 440 MB."""
@@ -119,14 +116,11 @@ class Finder:
     def holding_all(self, s: int, prints: NDArray[np.int64], bound: int, most: int, enough: int = 0) -> tuple[NDArray[np.int64], bool]:
         """The live documents of segment s that hold all of some fingerprints of one channel, by the `most` rarest; and whether there
         may be more, for none has fewer postings than `bound`. Where `enough` are left or fewer, these, of which some may hold not all."""
-        segment, counts = self._segments[s], self._counts[s]
-        if not counts[prints].all():
-            return np.zeros(0, np.int64), False
-        rarest = prints[np.argsort(counts[prints], kind="stable")[:most]]
+        segment = self._segments[s]
         parts = segment.parts[0 if prints[0] < self._n_exact else 1]
         docs, more, bad = kernels.hold_all(
-            segment.views, parts, segment.documents_at, segment.removed_bits, self._keys[rarest], self._payloads[s][rarest], counts[rarest],
-            bound, enough,
+            segment.views, parts, segment.documents_at, segment.removed_bits, self._keys, self._payloads[s], self._counts[s], prints,
+            most, bound, enough,
         )  # fmt: skip
         segment.file.raise_bad_page(bad)
         return docs, more
@@ -138,8 +132,6 @@ class Finder:
         for s, segment in enumerate(self._segments):
             counts = self._counts[s]
             read = wanted if self.whole is None else self._read_of_all(self.whole, wanted, reading)
-            held = np.flatnonzero(read & (counts > 0))
-            rarest_first = held[np.argsort(counts[held], kind="stable")]
             asked = (self._keys, self._n_exact, self._payloads[s], counts, self._tokens, self._first, self._weights)
             bad, groups = kernels.gather(
                 segment.views,
@@ -147,7 +139,7 @@ class Finder:
                 segment.documents_at,
                 segment.removed_bits,
                 asked,
-                rarest_first,
+                read,
                 bounds,
                 self._dead[s],
                 self.cut,
@@ -155,7 +147,7 @@ class Finder:
             segment.file.raise_bad_page(bad)
             found.append(groups)
         if self.whole is None:
-            self.counts = (self._counts - self._dead).sum(0)
+            self.counts = _in_all(self._counts - self._dead)
         return _joined(found, len(self._query))
 
     def _read_of_all(self, whole: Whole, wanted: NDArray[np.bool_], reading: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -163,6 +155,11 @@ class Finder:
         read = _read(whole.postings, wanted, reading)
         self.cut[wanted & ~read & (whole.postings > 0)] = True
         return read
+
+
+def _in_all(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sums over all segments of what there is in each, int64 (segments, prints); most indexes have one, which is given as it is."""
+    return counts[0] if len(counts) == 1 else counts.sum(0)  # type: ignore[no-any-return]
 
 
 def read_first(postings: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ COLUMNS = 8
 K_EXACT, K_RENAMED = 0, 1  # of `rules`, whose other elements are named here too
 SUFFICES, SUFFICES_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS, LONGEST_GAP, LOOSE, LEAST_RENAMED = range(2, 11)
 RENAMED_WEIGHT = 0.7  # of a token in a renamed run where chains compete: an exact run beside its own words beats a longer look-alike
+ROUNDING = 1 + 1e-9  # a sum of floats by this much more is above that of fewer of them, in whatever order
 GAP_COST = 0.08  # tokens of a chain's weight for one token of gap
 
 
@@ -300,3 +301,14 @@ def strength(chain, blanks, exact_sums, renamed_sums, alike, n_tokens, stretch_n
         total += max(0.0, weight(chain[r], blanks, exact_sums, renamed_sums)) ** stretch_norm
         tokens += chain[r, END] - chain[r, BEGIN]
     return total ** (1 / stretch_norm) * alike * (tokens / n_tokens) ** coverage_power
+
+
+@njit(cache=True, nogil=True)
+def may_be_finding(runs, blanks, exact_sums, renamed_sums, suffices, suffices_renamed, least, stretch_norm):
+    """Whether a chain of some of the runs may be a finding: one run suffices, or all of them together are of `least` strength."""
+    total = 0.0
+    for r in range(len(runs)):
+        if runs[r, END] - runs[r, BEGIN] >= (suffices_renamed if runs[r, RENAMED] else suffices):
+            return True
+        total += max(0.0, weight(runs[r], blanks, exact_sums, renamed_sums)) ** stretch_norm
+    return total ** (1 / stretch_norm) * ROUNDING >= least

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.attribution import source_kernels as kernels
 from indexer.attribution.candidates import Finder
 from indexer.attribution.query import Query
 from indexer.attribution.significance import Stretch
@@ -20,8 +21,7 @@ MOST_PRINTS = 8  # the rarest of a stretch; what holds all of these holds the re
 
 def count(segments: Sequence[Segment], query: Query, finder: Finder, stretches: Sequence[Stretch]) -> list[Frequency | None]:
     """The frequencies of stretches of the text; None for one that holds no fingerprint."""
-    inside = [prints_inside(query, stretch) for stretch in stretches]
-    held = [each[finder.counts[each] > 0] for each in inside]  # one near an end may be chosen for tokens beyond it, which no document has
+    held = [_held_inside(query, finder, stretch) for stretch in stretches]
     if finder.whole is None:
         return [_count(segments, finder, prints) if len(prints) else None for prints in held]
     known = iter(finder.whole.frequencies([prints for prints in held if len(prints)]))
@@ -44,12 +44,12 @@ def _count(segments: Sequence[Segment], finder: Finder, inside: NDArray[np.int64
     return Frequency(files, len(repositories), len(owners), capped)
 
 
-def prints_inside(query: Query, stretch: Stretch) -> NDArray[np.int64]:
-    """Which fingerprints of its channel lie wholly in a stretch of the text, numbered as a Finder does."""
-    begin, end = stretch.begin, stretch.end
+def _held_inside(query: Query, finder: Finder, stretch: Stretch) -> NDArray[np.int64]:
+    """Which fingerprints of its channel lie wholly in a stretch of the text, numbered as a Finder does, but for those that no document
+    has: one near an end may be chosen for tokens beyond it."""
+    begin, end, n = stretch.begin, stretch.end, len(query.exact.keys)
     if stretch.kind == "exact":
-        positions = query.exact.positions
-        return np.arange(positions.searchsorted(begin), positions.searchsorted(end - SPEC.exact.k + 1))
-    low, high = query.code_tokens.searchsorted(begin), query.code_tokens.searchsorted(end)
-    positions = query.renamed.positions
-    return np.arange(positions.searchsorted(low), positions.searchsorted(high - SPEC.renamed.k + 1)) + len(query.exact.keys)
+        where = query.exact.positions, query.code_tokens[:0], 0, begin, end, SPEC.exact.k
+    else:
+        where = query.renamed.positions, query.code_tokens, n, begin, end, SPEC.renamed.k
+    return kernels.held_inside(*where, finder.counts)  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ Not here: the full-text query language (`indexer.query`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,17 @@ class Stream:
         return self.keys >> np.uint64(CONTEXT_BITS)
 
 
+class Prints(NamedTuple):
+    """The fingerprints of both streams and their equals, those of the exact one first.
+
+    `keys` uint64, `tokens` int64, where in the text each begins, `first` int64, the first one of its value in its stream (prints,).
+    """
+
+    keys: NDArray[np.uint64]
+    tokens: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A text and everything about it that does not depend on an index.
@@ -58,14 +70,16 @@ class Query:
     code_tokens: NDArray[np.int32]
     exact: Stream
     renamed: Stream
+    prints: Prints
 
     @classmethod
     def of(cls, text: str | bytes) -> Query:
         """Tokens, k-grams and fingerprints of a text; about 30 µs for 40 lines."""
         data = np.frombuffer(as_utf8(text), np.uint8)
         shapes = [(channel.k, channel.window, channel.reach, int(channel.renamed)) for channel in (SPEC.exact, SPEC.renamed)]
-        starts, ends, hashes, fresh, codes, tokens, exact, renamed = kernels.read(data, byte_classes(), keyword_table(), *shapes)
-        return cls(data, starts, ends, hashes, fresh, codes, tokens, Stream(SPEC.exact, *exact), Stream(SPEC.renamed, *renamed))
+        starts, ends, hashes, fresh, codes, tokens, exact, renamed, prints = kernels.read(data, byte_classes(), keyword_table(), *shapes)
+        streams = Stream(SPEC.exact, *exact), Stream(SPEC.renamed, *renamed)
+        return cls(data, starts, ends, hashes, fresh, codes, tokens, *streams, Prints(*prints))
 
     def __len__(self) -> int:
         return len(self.starts)

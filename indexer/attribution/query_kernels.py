@@ -57,8 +57,9 @@ def freshness(hashes):
 
 @njit(cache=True, nogil=True)
 def chain_grams(grams):
-    """A table of positions by k-gram: heads int32 (power of two, -1), following int32 (k-grams,); positions ascend in a chain."""
-    heads, following = np.full(table_size(len(grams)), -1, np.int32), np.empty(len(grams), np.int32)
+    """A table of positions by k-gram: heads int32 (power of two, -1), following int32 (k-grams,); positions ascend in a chain. Nearly all
+    slots are free, so that what is looked up in it and not there is so at once."""
+    heads, following = np.full(table_size(4 * len(grams)), -1, np.int32), np.empty(len(grams), np.int32)
     mask = np.uint64(len(heads) - 1)
     for i in range(len(grams) - 1, -1, -1):
         slot = grams[i] & mask
@@ -79,6 +80,17 @@ def find_ties(grams, n_grams, window, chosen, first_windows):
         for i in range(first_windows[p], min(n_grams, last + window)):
             is_tie[i] |= grams[i] == grams[chosen[p]] and not is_chosen[i]
     return np.flatnonzero(is_tie)
+
+
+@njit(cache=True, nogil=True)
+def joined(exact, renamed, code_tokens):
+    """Of the fingerprints of both streams, those of the exact one first: (keys, the token each begins at, the first one of its value)."""
+    n, m = len(exact[3]), len(exact[3]) + len(renamed[3])
+    keys, tokens, first = np.empty(m, np.uint64), np.empty(m, np.int64), np.empty(m, np.int64)
+    keys[:n], tokens[:n], first[:n] = exact[3], exact[4], exact[6]
+    for p in range(n, m):
+        keys[p], tokens[p], first[p] = renamed[3][p - n], code_tokens[renamed[4][p - n]], renamed[6][p - n] + n
+    return keys, tokens, first
 
 
 STAMP = stamp_of(fingerprint_kernels, text_kernels)
@@ -132,8 +144,8 @@ def read_for(stamp):
 
     @njit(cache=True, nogil=True)
     def read(data, classes, keywords, exact, renamed):
-        """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream) of one text; `exact` and `renamed` say
-        what read_stream takes."""
+        """(starts, ends, hashes, freshness, codes, their tokens, exact stream, renamed stream, prints of both) of one text; `exact` and
+        `renamed` say what read_stream takes."""
         assert stamp >= 0
         room = len(data)
         offsets, token_offsets, code_offsets = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -145,7 +157,7 @@ def read_for(stamp):
         hashes, codes = hashes[:n], codes[:m]
         plain = read_stream(hashes, exact)
         shape = read_stream(codes, renamed)
-        return starts[:n], ends[:n], hashes, freshness(hashes), codes, tokens[:m], plain, shape
+        return starts[:n], ends[:n], hashes, freshness(hashes), codes, tokens[:m], plain, shape, joined(plain, shape, tokens)
 
     return read
 

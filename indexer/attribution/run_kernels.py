@@ -24,7 +24,7 @@ from indexer.attribution.chain_kernels import (
 )
 from indexer.compiling import stamp_of
 from indexer.fingerprint import kernels as fingerprint_kernels
-from indexer.fingerprint.kernels import kgram_hashes
+from indexer.fingerprint.kernels import BASE, REMIX, kgram_hashes, mix64
 
 MOST_STEPS = 1 << 24  # tokens compared between a text and a region in one channel; about half a second
 MOST_LOOKED_AT = 1024  # places of one k-gram, those on diagonals that have been matched included
@@ -90,6 +90,38 @@ def joins(a, b, a_codes, b_codes, a_steps, b_steps, most):
         return a_codes[a] == b_codes[b]
     one, other = a_steps[a], b_steps[b]
     return (one if one <= most else 0) == (other if other <= most else 0)
+
+
+@njit(cache=True, nogil=True)
+def may_hold_renamed(a_codes, a_before, a_behind, a_grams, heads, following, b_codes, b_before, b_behind, k, least):
+    """Whether find_renamed may find a run of `least` elements or more: such a run holds one of every least - k + 1 k-grams, so only
+    these are looked up, and it reaches no further from there than what joins the k-gram alone on either side. True, too, where so many
+    are equal that find_renamed may not find all."""
+    distances, powers, power = np.empty(k, np.uint64), np.empty(k, np.uint64), np.uint64(1)
+    for t in range(k):
+        distances[t], powers[t] = mix64(np.uint64(t + 1) * REMIX), power
+        power *= BASE
+    mask, n_equal = np.uint64(len(heads) - 1), 0
+    for j in range(0, len(b_codes) - k + 1, least - k + 1):
+        h = np.uint64(0)
+        for t in range(k):
+            distance = distances[b_before[j + t] if b_before[j + t] <= t else 0]
+            h += (distance if b_codes[j + t] & np.uint64(1) else b_codes[j + t]) * powers[t]
+        gram = mix64(h)
+        i = heads[gram & mask]
+        while i >= 0:
+            if a_grams[i] == gram:
+                end, limit = 0, min(least, len(a_codes) - i, len(b_codes) - j)
+                while end < limit and joins(i + end, j + end, a_codes, b_codes, a_before, b_before, end):
+                    end += 1
+                begin, limit = 0, min(i, j, least - end)
+                while begin < limit and joins(i - begin - 1, j - begin - 1, a_codes, b_codes, a_behind, b_behind, begin + k):
+                    begin += 1
+                n_equal += 1
+                if begin + end >= least or n_equal > MOST_LOOKED_AT:
+                    return True
+            i = following[i]
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -222,9 +254,14 @@ def renamed_runs_for(stamp):
         n_tokens, n_region = len(hashes), len(region_hashes)
         first, stop = first_from(code_tokens, low), first_from(code_tokens, high)
         codes = codes[first:stop]
+        region_before, region_behind = occurrences(codes)
+        if not may_hold_renamed(
+            text_codes, before, behind, grams, heads, following,
+            codes, region_before, region_behind, rules[K_RENAMED], rules[SUFFICES_RENAMED],
+        ):  # fmt: skip
+            return np.empty((0, COLUMNS), np.int64), np.empty(0, np.int64), True
         region_grams = np.empty(max(0, len(codes) - rules[K_RENAMED] + 1), np.uint64)
         kgram_hashes(codes, 0, len(codes), rules[K_RENAMED], True, region_grams)
-        region_before, region_behind = occurrences(codes)
         n_found, is_all = find_renamed(
             text_codes, before, behind, grams, heads, following,
             codes, region_before, region_behind, region_grams, rules[K_RENAMED], rules[MOST_PLACES], found,

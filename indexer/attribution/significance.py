@@ -64,14 +64,15 @@ class Weights:
         """From how many of the index's repositories hold each fingerprint, int64 (prints,), exact channel first. O(tokens)."""
         scale = 2 / float(np.log(max(LEAST_REPOSITORIES, repositories)))
         n = len(query.exact.keys)
-        exact_at, renamed_at = query.exact.positions, query.code_tokens[query.renamed.positions].astype(np.int64)
+        at = query.prints.tokens
         return cls(
-            kernels.weigh(exact_at, SPEC.exact.k / 2, holders[:n], query.fresh, scale, FLOOR, UNSEEN_RARITY, 1.0),
-            kernels.weigh(renamed_at, SPEC.renamed.k / 2, holders[n:], query.fresh, scale, FLOOR, UNSEEN_RARITY, RENAMED_FACTOR),
+            kernels.weigh(at[:n], SPEC.exact.k / 2, holders[:n], query.fresh, scale, FLOOR, UNSEEN_RARITY, 1.0),
+            kernels.weigh(at[n:], SPEC.renamed.k / 2, holders[n:], query.fresh, scale, FLOOR, UNSEEN_RARITY, RENAMED_FACTOR),
         )
 
     def score(self, stretch: Stretch) -> float:
         """The significance of one stretch of the text."""
         sums = self.exact if stretch.kind == "exact" else self.renamed
         total = float(sums[stretch.end] - sums[stretch.begin])
-        return total - sum(float(sums[t + 1] - sums[t]) for t in stretch.blank if stretch.begin <= t < stretch.end)
+        blank = np.array([t for t in stretch.blank if stretch.begin <= t < stretch.end], np.int64)
+        return total - sum((sums[blank + 1] - sums[blank]).tolist()) if len(blank) else total

@@ -1,4 +1,5 @@
-"""The loops that tell where in a document a run stands and what was renamed in it; `indexer.attribution.sources` is the face."""
+"""The loops that tell where in a document a run stands, what was renamed in it and which fingerprints it holds;
+`indexer.attribution.sources` and `indexer.attribution.frequency` are the faces."""
 
 import numpy as np
 from numba import njit
@@ -78,6 +79,21 @@ def index_from(values, least):
         else:
             high = middle
     return low
+
+
+@njit(cache=True, nogil=True)
+def held_inside(positions, tokens, before, begin, end, k, counts):
+    """Which fingerprints that are held lie wholly in tokens [begin, end) of the text, of those at `positions` of one channel's stream,
+    numbered from `before` on: int64. `tokens`: where its elements begin, empty where they are the tokens."""
+    if len(tokens):
+        begin, end = index_from(tokens, begin), index_from(tokens, end)
+    first, last = index_from(positions, begin), index_from(positions, end - k + 1)
+    out, n = np.empty(max(0, last - first), np.int64), 0
+    for p in range(before + first, before + last):
+        if counts[p] > 0:
+            out[n] = p
+            n += 1
+    return out[:n]
 
 
 @njit(cache=True, nogil=True)

@@ -35,7 +35,7 @@ MOST_PLACES = 16  # of one k-gram of the text that are tried against one place o
 MOST_RUNS = 65_536  # found between a text and one candidate
 MOST_CHAINED = 96  # of them, the longest, that are chained
 MOST_CHAINS = 16  # of one region
-MOST_SCRATCH = 1 << 16  # bytes of a region that room is kept for: most have fewer
+MOST_SCRATCH = 1 << 19  # bytes of a region that room is kept for: nearly all have fewer, and what is not used takes no memory
 MOST_BLOCKS = 64  # kept unpacked: copies of one file, and its versions, often stand in the same ones
 _RULES = (
     SPEC.exact.k, SPEC.renamed.k, GUARANTEE_TOKENS, GUARANTEE_TOKENS_RENAMED, MOST_PLACES, MOST_RUNS, MOST_CHAINED, MOST_CHAINS,

@@ -16,6 +16,7 @@ from indexer.attribution.chain_kernels import (
     chain_up,
     copy_row,
     first_from,
+    may_be_finding,
     settle,
     similarity,
     strength,
@@ -150,6 +151,8 @@ def compare_for(stamp):
             for r in range(len(shapes)):
                 extend(reach[1], shapes[r, BEGIN], shapes[r, END])
             runs = settle(runs, shapes, rules[SUFFICES], rules[SUFFICES_RENAMED], shape[1], code_tokens)
+        if not may_be_finding(runs, blanks, exact_sums, renamed_sums, rules[SUFFICES], rules[SUFFICES_RENAMED], least, stretch_norm):
+            runs = runs[:0]
         plain = np.arange(n + 1)
         if len(runs) > 1 and family:
             if is_cut[2] and family in ENDS_SHOW and byte < room:  # the end of a comment that began before the region may follow

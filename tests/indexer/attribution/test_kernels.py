@@ -87,6 +87,19 @@ def test_renamed_runs_map_one_to_one_and_cover_every_shared_k_gram(a: Any, b: An
 
 
 @each
+@given(names, names, st.integers(K, 7), st.data())
+def test_no_long_renamed_run_is_where_none_may_be(a: Any, b: Any, least: int, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(a)))
+    b = np.concatenate((b, a[cut:] ^ np.uint64(data.draw(st.sampled_from((0, 2))))))  # the rest of the text with its names exchanged
+    grams, out = grams_of(a, True), np.empty((5000, 4), np.int64)
+    mine, theirs = (a, *run_kernels.occurrences(a), grams, *query_kernels.chain_grams(grams)), (b, *run_kernels.occurrences(b))
+    may = run_kernels.may_hold_renamed(*mine, *theirs, K, least)
+    n, _ = run_kernels.find_renamed(*mine, *theirs, grams_of(b, True), K, 1000, out)
+    assert may or not (out[:n, 2] >= least).any()
+    assert may <= bool(set(grams.tolist()) & set(grams_of(b, True).tolist()))
+
+
+@each
 @given(names, st.data())
 def test_blanks_are_changed_names_that_a_run_holds_once(a: Any, data: st.DataObject) -> None:
     b = np.array([code | data.draw(st.sampled_from((0, 8 * (code & 1)))) for code in a.tolist()], np.uint64)
@@ -157,6 +170,33 @@ def test_chains_are_those_of_the_twin(runs: list[chains.Run]) -> None:
     for chain in got:
         if len(chain):
             assert chain_kernels.similarity(chain, np.arange(200)) == chains.similarity(runs_of(chain))
+
+
+@each
+@given(run_lists(), st.lists(st.integers(0, 9), min_size=100, max_size=100), st.integers(1, 60))
+def test_no_finding_is_where_none_may_be(runs: list[chains.Run], weights: list[int], least: int) -> None:
+    nothing, none = np.empty(0, np.int32), np.empty(0, np.int64)
+    sums = np.cumsum([0.0, *weights])
+    rows, ends = chain_kernels.chain_up(rows_of(runs), np.arange(200), RULES, nothing, nothing)
+    is_finding = any(run.tokens >= SUFFICES for run in runs_of(rows))
+    for begin, end in itertools.pairwise([0, *ends.tolist()]):
+        is_finding |= chain_kernels.strength(rows[begin:end], none, sums, sums, 1.0, 100, 1.5, 0.3) >= least
+    may = chain_kernels.may_be_finding(rows_of(runs), none, sums, sums, SUFFICES, SUFFICES_RENAMED, least, 1.5)
+    assert may or not is_finding
+    of_all = sum((sums[run.end] - sums[run.begin]) ** 1.5 for run in runs) ** (1 / 1.5)
+    assert may == (any(run.tokens >= SUFFICES for run in runs) or of_all > least - 1e-9)
+
+
+@each
+@given(st.sets(st.integers(0, 60)).map(sorted), st.sets(st.integers(0, 90), min_size=1).map(sorted), st.data())
+def test_fingerprints_inside_are_held_and_end_where_the_stretch_does(positions: list[int], tokens: list[int], data: st.DataObject) -> None:
+    begin, end = sorted((data.draw(st.integers(0, 90)), data.draw(st.integers(0, 90))))
+    counts = data.draw(st.lists(st.integers(0, 2), min_size=2 + len(positions), max_size=2 + len(positions)))
+    for elements in ([], tokens):
+        low, high = (sum(token < edge for token in elements) if elements else edge for edge in (begin, end))
+        wanted = [2 + p for p, position in enumerate(positions) if low <= position <= high - K and counts[2 + p]]
+        given_as = np.array(positions, np.int64), np.array(elements, np.int32), 2, begin, end, K, np.array(counts, np.int64)
+        assert source_kernels.held_inside(*given_as).tolist() == wanted
 
 
 @each
