@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -29,9 +30,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.limits import HANG_SECONDS
+
 VERSION = "8.19.7"  # unless WHEREFROM_TEST_ELASTICSEARCH_VERSION names another one
 LEAST_JAVA = {8: 17, 9: 21}
-MOST_SECONDS = 180  # to start; 15 to 30 on an idle machine
 _HEAP = "512m"
 
 
@@ -135,16 +137,14 @@ class Node:
 
     def wait(self, nodes: int = 1) -> None:
         """Returns once it answers and sees so many nodes. Raises CannotStart with the end of its log."""
-        pause = threading.Event()
+        until = time.monotonic() + HANG_SECONDS
         asked = f"{self.url}/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=5s"
-        for _ in range(4 * MOST_SECONDS):
-            if self.process is None or self.process.poll() is not None:
-                break
+        while self.process is not None and self.process.poll() is None and time.monotonic() < until:
             try:
                 if not self.ask(asked)["timed_out"]:
                     return
             except (urllib.error.URLError, OSError):
-                pause.wait(0.25)
+                time.sleep(0.25)
         said = (self.folder / "log").read_text("utf-8", "replace")[-1500:]
         raise CannotStart(f"a node that starts (it said: {said})", "see its log")
 

@@ -230,7 +230,9 @@ QUERIES = (
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(TEXTS, st.lists(QUERIES, min_size=1, max_size=10))
 def test_index_and_text_agree_on_what_a_query_finds(tmp_path: Path, texts: list[str], queries: list[str]) -> None:
     folder = tmp_path / "text"

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zlib import crc32
 
 import httpx
 import pytest
@@ -21,12 +22,13 @@ from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.unfinished import InputChanged
 from tests.indexer.killing import writing_process
 from tests.indexer.stores import loading
+from tests.limits import HANG_SECONDS
 
 
 @pytest.fixture
 def location(elasticsearch: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A name of the test's own; all that begins with it is removed afterwards."""
-    name = f"load-{abs(hash(request.node.name)):x}"
+    name = f"load-{crc32(request.node.nodeid.encode()):08x}"
     yield f"es+{elasticsearch}/{name}"
     client = connect(place_of(f"es+{elasticsearch}/{name}"))
     for index in client.indices.get(index=f"{name}*"):
@@ -100,7 +102,7 @@ class _Busy(BaseHTTPRequestHandler):
             status, kind, data = self.puts_off.pop(), "application/json", b'{"error": {"type": "es_rejected_execution_exception"}}'
         else:
             sent = {name: self.headers[name] for name in ("Content-Type", "Accept") if self.headers[name]}
-            answer = httpx.request(self.command, self.beyond + self.path, content=body, headers=sent, timeout=60)
+            answer = httpx.request(self.command, self.beyond + self.path, content=body, headers=sent, timeout=HANG_SECONDS)
             status, kind, data = answer.status_code, answer.headers.get("Content-Type", "application/json"), answer.content
         self.send_response(status)
         for name, value in (("Content-Type", kind), ("X-Elastic-Product", "Elasticsearch"), ("Content-Length", str(len(data)))):

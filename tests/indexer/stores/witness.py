@@ -23,6 +23,7 @@ from indexer.answers import to_json
 from indexer.errors import UnusableIndex
 from indexer.index import Index
 from tests.indexer.conftest import package_rows
+from tests.limits import HANG_SECONDS
 
 SOURCES = ("h11", "pluggy")
 Question = Callable[[Index], Any]
@@ -80,7 +81,7 @@ def _fork(folder: Path) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        faulthandler.dump_traceback_later(20, exit=True)  # a question that is never answered is a fault, not a wait
+        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)  # a question that is never answered is a fault, not a wait
         with contextlib.suppress(BaseException):
             os.write(writing, json.dumps(testimony(folder)).encode())
         os._exit(0)
