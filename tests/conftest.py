@@ -7,17 +7,23 @@ run list those reasons; under CI=true such a skip is a failure, unless the test 
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import hypothesis
 import pytest
+
+from tests.compiling import compiled
 
 SMALL_CORPUS = ("click", "h11", "httpcore", "httpx", "packaging", "pluggy", "rich", "typer")
 
@@ -37,6 +43,22 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
     for role in ("AUTHOR", "COMMITTER"):
         os.environ |= {f"GIT_{role}_NAME": "A Tester", f"GIT_{role}_EMAIL": "tester@example.org"}
+    if not config.option.collectonly:
+        compiled(os.environ)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where two processes run the tests, one of them has all that need a cluster: a run starts one node, and one Ray at a time."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            assert isinstance(item, pytest.Function)
+            item.add_marker(pytest.mark.xdist_group("clusters" if _needs_cluster(item.module) else item.module.__name__))
+
+
+@cache
+def _needs_cluster(module: ModuleType) -> bool:
+    return re.search(r'\belasticsearch: str|"ray"', inspect.getsource(module)) is not None
 
 
 def _in_ci() -> bool:

@@ -293,7 +293,8 @@ def test_an_index_deleted_under_the_server_is_503_until_it_is_built_anew(
     gone = over_cluster.post("/v1/attribution", json={"text": function_text})
     assert (gone.status_code, gone.json()["type"]) == (503, "/problems/index-unavailable") and "Retry-After" in gone.headers
     asked = over_cluster.post("/v1/membership", json={"text": function_text})  # of the filter of the last generation, if that has arrived
-    assert not asked.json()["member"] if asked.status_code == 200 else asked.json()["type"] == "/problems/index-unavailable"
+    said = asked.json()
+    assert not said["member"] if asked.status_code == 200 else said["type"] == "/problems/index-unavailable", said
     assert over_cluster.get(f"/v1/documents/{'0' * 24}").status_code == 503 and over_cluster.get("/readyz").status_code == 503
     _build(f"es+{elasticsearch}/served", rows, "3.0")
     assert over_cluster.get("/readyz").status_code == 200

@@ -1,7 +1,8 @@
 """A process that says what an index answers, in a fork of its own each time: damaged bytes may end a process outright.
 
 Reads the path of an index folder a line, answers with a line of JSON: {"verify": ..., "attribute": ..., ...}. Each value is a digest of the
-sound answer, `refused` for an error of a documented kind, `found` where `verify` lists problems, or what else went wrong, in words.
+sound answer, `refused` for an error of a documented kind, `found` where `verify` lists problems, or what else went wrong, in words. The
+first index asked about must be sound.
 """
 
 from __future__ import annotations
@@ -100,5 +101,8 @@ if __name__ == "__main__":
     first = sys.stdin.readline().strip()
     # A process of its own compiles what is not compiled yet: a fork is no place for that.
     subprocess.run([sys.executable, "-m", "tests.indexer.stores.witness", first], check=False, stdout=subprocess.DEVNULL)
+    loaded = Index.open(Path(first))  # what is compiled is loaded once, for all forks; searching is left to them, since it has threads
+    loaded.membership(texts()[0])
+    loaded.attribute(texts()[0])
     for line in itertools.chain([first], sys.stdin):
         print(_fork(Path(line.strip())), flush=True)

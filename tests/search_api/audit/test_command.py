@@ -129,7 +129,7 @@ def server(index: Index, dies_after: int | None = None, partial: bool = False) -
             """Says nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{running.server_port}", asked
