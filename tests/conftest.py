@@ -7,17 +7,13 @@ run list those reasons; under CI=true such a skip is a failure, unless the test 
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import os
-import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
 import hypothesis
@@ -45,20 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ |= {f"GIT_{role}_NAME": "A Tester", f"GIT_{role}_EMAIL": "tester@example.org"}
     if not config.option.collectonly:
         compiled(os.environ)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where two processes run the tests, one of them has all that need a cluster: a run starts one node, and one Ray at a time."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            assert isinstance(item, pytest.Function)
-            item.add_marker(pytest.mark.xdist_group("clusters" if _needs_cluster(item.module) else item.module.__name__))
-
-
-@cache
-def _needs_cluster(module: ModuleType) -> bool:
-    return re.search(r'\belasticsearch: str|"ray"', inspect.getsource(module)) is not None
 
 
 def _in_ci() -> bool:
