@@ -20,7 +20,7 @@ demo: $(VENV)/installed-run ## index the packages installed here, serve API and 
 test: $(VENV)/installed-test chromium clamav git-lfs validators elasticsearch-zip ## lint, then all tests; names at the end what could not run (ARGS="tests/ui")
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed=yes; \
-	$(BIN)/python -m pytest --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 --durations=15 --durations-min=1 $(ARGS) || failed=yes; \
 	if [ "$$failed" ]; then echo "make test: lint or tests failed, see above" >&2; exit 1; fi
 
 test-elasticsearch9: ELASTICSEARCH := 9.2.0

@@ -22,6 +22,7 @@ from indexer.errors import BackendUnavailable, WorkerLost
 
 _WAITING = 2  # tasks a core has before it
 _STORE_BYTES = 100_000_000  # what tasks take and return is small
+_STARTS = 3  # a cluster that begins here gives its parts 15 and 30 seconds to come up, which is too little on a very busy machine
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -53,15 +54,20 @@ class RayPool:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the default of later versions; this one warns of the change
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        starts = 1
         if "RAY_ADDRESS" not in os.environ:
             options |= {"num_cpus": self._jobs, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-        try:
-            ray.init(**options)
-        except Exception as error:  # Ray has no class of its own for this
-            ray.shutdown()
-            words = str(error).strip().partition("\n")[0]
-            raise BackendUnavailable(f"Ray did not start or answer ({words}); run again, or leave --engine ray out") from error
-        return self
+            starts = _STARTS
+        while True:
+            try:
+                ray.init(**options)
+                return self
+            except Exception as error:  # Ray has no class of its own for this
+                ray.shutdown()
+                starts -= 1
+                if not starts:
+                    words = str(error).strip().partition("\n")[0]
+                    raise BackendUnavailable(f"Ray did not start or answer ({words}); run again, or leave --engine ray out") from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         ray.shutdown()

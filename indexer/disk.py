@@ -26,7 +26,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except WherefromError:
         raise
-    except Exception as error:
+    except Exception as error:  # tantivy and pyarrow say it in words, by classes of their own; what is something else goes on
         said = "" if isinstance(error, OSError) and error.errno else str(error)
         code = error.errno if isinstance(error, OSError) else None
         if code in (errno.ENOSPC, errno.EDQUOT) or any(words in said for words in _FULL):

@@ -51,7 +51,7 @@ class _CountedBody:
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
             await app(scope, self.receive, self.send)
-        except Exception:
+        except Exception:  # whatever an app makes of a body that ends early; the limit is what the client is told
             if not self.exceeded:
                 raise
 

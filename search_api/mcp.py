@@ -74,7 +74,7 @@ class _Answering:
             return question(self._newest())
         except WherefromError as error:
             raise ToolError(str(error)) from None
-        except Exception as error:
+        except Exception as error:  # its message may quote the text, and the SDK would hand it on
             frames = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
             _log.error("fault in a tool: %s%s", type(error).__name__, frames)
             raise ToolError(f"the server failed ({type(error).__name__}); its log has the place") from None

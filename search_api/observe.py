@@ -66,7 +66,7 @@ class Observe:
         began = time.perf_counter()
         try:
             await self.app(scope, receive, seen.send)
-        except Exception as error:
+        except Exception as error:  # the outermost place: a fault is counted and answered, its message stays inside
             await self._fail(error, scope, receive, seen)
         finally:
             self._record(scope, seen.status, time.perf_counter() - began)

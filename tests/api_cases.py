@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from tests.limits import HANG_SECONDS
 from tests.loopback import demo_index, environment, serving
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -35,14 +36,14 @@ def run(url: str, examples: int, seed: int, phases: str = "examples,coverage,fuz
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", CHECKS, "--phases", phases),
         *("--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure", "--suppress-health-check", "all"),
-        *("--request-timeout", "60"),  # the first question of a kind may wait for a compiler
+        *("--request-timeout", str(int(HANG_SECONDS))),  # the first question of a kind may wait for a compiler
     ]
     with tempfile.TemporaryDirectory() as folder:  # it keeps what it has found beside it
         done = subprocess.run(
             command, cwd=folder, env=environment(SCHEMATHESIS_HOOKS="tests.api_hooks"), capture_output=True, text=True, check=False
         )
     made = re.search(r"(\d+) generated", done.stdout)
-    faults = re.search(r"^wherefrom_faults_total (\S+)", httpx.get(f"{url}/metrics").text, re.MULTILINE)
+    faults = re.search(r"^wherefrom_faults_total (\S+)", httpx.get(f"{url}/metrics", timeout=HANG_SECONDS).text, re.MULTILINE)
     kept = done.returncode == 0 and faults is not None and float(faults[1]) == 0
     return Run(int(made[1]) if made else 0, kept, f"{done.stdout}{done.stderr}\nfaults counted by the server: {faults and faults[1]}")
 

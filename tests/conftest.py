@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 import hypothesis
 import pytest
 
+from tests.compiling import compiled
+
 SMALL_CORPUS = ("click", "h11", "httpcore", "httpx", "packaging", "pluggy", "rich", "typer")
 
 # Compiling a kernel takes seconds the first time, so a time limit for one example would say nothing. Every run has the same examples.
@@ -37,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
     for role in ("AUTHOR", "COMMITTER"):
         os.environ |= {f"GIT_{role}_NAME": "A Tester", f"GIT_{role}_EMAIL": "tester@example.org"}
+    if not config.option.collectonly:
+        compiled(os.environ)
 
 
 def _in_ci() -> bool:

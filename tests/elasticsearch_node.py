@@ -1,7 +1,8 @@
 """How do real Elasticsearch nodes of one's own start? From the distribution that Maven brings; `make elasticsearch` runs this.
 
 A node listens on free ports of the loopback interface and keeps its data in a temporary folder; it ends with the block that it was
-started for. Several nodes make a cluster, of which each can be killed and started again with its data. Users and a certificate are given
+started for. A single one chooses its ports itself, so that nobody else can have taken them meanwhile. Several nodes, which have to know
+each other's, make a cluster, of which each can be killed and started again with its data. Users and a certificate are given
 where wanted. Elasticsearch refuses to run as root; then it runs as the user `nobody`.
 
 Not here: what is kept in it (`indexer.stores.elastic`).
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -29,9 +31,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.limits import HANG_SECONDS
+
 VERSION = "8.19.7"  # unless WHEREFROM_TEST_ELASTICSEARCH_VERSION names another one
 LEAST_JAVA = {8: 17, 9: 21}
-MOST_SECONDS = 180  # to start; 15 to 30 on an idle machine
 _HEAP = "512m"
 
 
@@ -135,16 +138,15 @@ class Node:
 
     def wait(self, nodes: int = 1) -> None:
         """Returns once it answers and sees so many nodes. Raises CannotStart with the end of its log."""
-        pause = threading.Event()
-        asked = f"{self.url}/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=5s"
-        for _ in range(4 * MOST_SECONDS):
-            if self.process is None or self.process.poll() is not None:
-                break
+        until = time.monotonic() + HANG_SECONDS
+        asked = f"/_cluster/health?wait_for_status=yellow&wait_for_nodes={nodes}&timeout=5s"
+        while self.process is not None and self.process.poll() is None and time.monotonic() < until:
             try:
-                if not self.ask(asked)["timed_out"]:
+                self.port = self.port or _port_in(self.folder / "logs" / "http.ports")
+                if not self.ask(self.url + asked)["timed_out"]:
                     return
             except (urllib.error.URLError, OSError):
-                pause.wait(0.25)
+                time.sleep(0.25)
         said = (self.folder / "log").read_text("utf-8", "replace")[-1500:]
         raise CannotStart(f"a node that starts (it said: {said})", "see its log")
 
@@ -210,7 +212,7 @@ def _made(found: Distribution, folder: Path, n: int, guard: Guard | None) -> lis
     home = next(folder.glob("elasticsearch-*"))
     for script in (home / "bin").iterdir():
         script.chmod(0o755)
-    ports = _free_ports(2 * n)
+    ports = _free_ports(2 * n) if n > 1 else [0, 0]
     transports = [f"127.0.0.1:{port}" for port in ports[n:]]
     nodes = []
     for i in range(n):
@@ -240,7 +242,7 @@ def _settings(folder: Path, i: int, port: int, transports: Sequence[str], guard:
         "xpack.security.enabled": str(guard is not None).lower(),
     }
     if len(transports) == 1:
-        settings["discovery.type"] = "single-node"
+        settings |= {"discovery.type": "single-node", "node.portsfile": "true"}
     else:
         settings["discovery.seed_hosts"] = ",".join(transports)
         settings["cluster.initial_master_nodes"] = ",".join(f"node{each}" for each in range(len(transports)))
@@ -265,6 +267,11 @@ def _let_in(one: Node) -> None:
 
 def _user() -> dict[str, str]:
     return {"user": "nobody"} if os.geteuid() == 0 else {}
+
+
+def _port_in(file: Path) -> int:
+    """Of the lines HOST:PORT that a node writes once it listens. Raises OSError before."""
+    return int(file.read_text("ascii").split()[0].rpartition(":")[2])
 
 
 def _free_ports(n: int) -> list[int]:

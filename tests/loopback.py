@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.limits import HANG_SECONDS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -36,5 +38,5 @@ def serving(*arguments: str, **settings: str) -> Iterator[tuple[str, int]]:
         yield next(word for word in address if word.startswith("http")).rstrip("/"), process.pid
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(HANG_SECONDS)
         process.stdout.close()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import wherefrom
+from tests.limits import HANG_SECONDS
 
 COMMAND = Path(sys.executable).with_name("wherefrom")
 STARTS = {"wherefrom": [str(COMMAND)], "python -m wherefrom": [sys.executable, "-m", "wherefrom"]}
@@ -22,7 +23,7 @@ MODULES = sorted({module for module, _ in wherefrom.COMMANDS.values()})
 def run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end; no terminal, so that its width is the same everywhere."""
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS, check=False, env=environment)
 
 
 def python(code: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -38,13 +39,14 @@ def users_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_help_answers_in_under_a_third_of_a_second() -> None:
+def test_help_takes_under_a_third_of_a_second() -> None:
+    """Of a processor's time: a busy machine gives it later, and no more of it."""
     seconds = []
     for _ in range(7):
-        start = time.perf_counter()
-        done = run([str(COMMAND), "--help"])
-        seconds.append(time.perf_counter() - start)
-        assert done.returncode == 0
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run([str(COMMAND), "--help"]).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.3
 
 
@@ -79,7 +81,7 @@ def test_a_command_works_from_a_folder_with_modules_of_the_same_names(start: lis
     done = run([*start, "check", "snippet.txt", "--index", "nowhere.index"], users_folder)
     assert done.returncode == 3
     assert "nowhere.index" in done.stderr
-    assert "own" not in done.stderr and "Traceback" not in done.stderr
+    assert "the user's own" not in done.stderr and "Traceback" not in done.stderr
 
 
 def test_import_beside_a_foreign_indexer_says_whose_file_is_in_the_way(tmp_path: Path) -> None:

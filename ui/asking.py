@@ -52,8 +52,7 @@ async def _answered(engine: Workers, question: Callable[[StoredIndex], str]) -> 
     except WherefromError as error:
         known = of_engine_error(error)
         return render.failure(known.kind.title, known.detail)
-    except Exception as error:
-        # Where it happened, without the message: that may quote somebody's code.
+    except Exception as error:  # where it happened, without the message: that may quote somebody's code
         frames = "".join(f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__))
         _log.error("fault on the page: %s%s", type(error).__name__, frames)
         return render.failure("The server failed", "This is a fault of Wherefrom itself. Its log holds the place, not your text.")

@@ -14,6 +14,7 @@ import pytest
 from curation.batches import batches
 from curation.origin import Reading
 from curation.sources.naming import all_files, source
+from tests.limits import HANG_SECONDS
 
 Rows = list[dict[str, Any]]
 
@@ -37,7 +38,9 @@ def wherefrom(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "wherefrom", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment | extra, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment | extra, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+        )
 
     return run
 

@@ -20,6 +20,7 @@ from curation.release_folder import REPOSITORIES, put_manifest
 from curation.release_statistics import editions
 from indexer.corpus import FILES_SCHEMA, REPOSITORIES_SCHEMA, Release, content_id
 from indexer.errors import InputError
+from tests.limits import HANG_SECONDS
 
 Row = dict[str, Any]
 Make = Callable[..., Release]
@@ -84,7 +85,9 @@ told["none"] = load_dataset(folder, split="train")["path"][:]
 print(json.dumps(told))
 """
     environment = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr
     python = [f"{i}.py" for i in range(5)]
     everything = ["a.c", "a.cs", *python, "notes"]

@@ -1,8 +1,8 @@
 import os
-import signal
 import socket
+import socketserver
 import subprocess
-import time
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,30 +31,20 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[str]:
-    """A git daemon that serves tmp_path/served, with filters; its URL."""
+    """A git daemon that serves tmp_path/served, with filters, a process a connection; its URL."""
     (tmp_path / "served").mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", "--export-all", "--informative-errors"]
-    process = subprocess.Popen([*command, f"--base-path={tmp_path / 'served'}"], stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_until_open(port)
-        yield f"git://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    command = ["git", "daemon", "--inetd", "--export-all", "--informative-errors", f"--base-path={tmp_path / 'served'}"]
 
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            subprocess.run(command, stdin=self.request, stdout=self.request, stderr=subprocess.DEVNULL, check=False)
 
-def wait_until_open(port: int) -> None:
-    ends = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert time.monotonic() < ends, "git daemon does not listen"
-            time.sleep(0.02)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"git://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture

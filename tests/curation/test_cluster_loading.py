@@ -24,6 +24,7 @@ from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.settings import place_of
+from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FILES = 240
@@ -94,7 +95,7 @@ _SMALL_SHARDS = (
 def _command(options: list[str]) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": "1717718400"}
     command = [sys.executable, "-c", _SMALL_SHARDS, *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS, env=environment)
 
 
 @pytest.mark.parametrize("engine", ["processes", "ray"])

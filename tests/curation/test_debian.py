@@ -18,7 +18,7 @@ from curation.origin import CloneLimits, Reading
 from curation.removals import Removals
 from curation.sources.debian_copyright import machine_readable
 from curation.sources.naming import all_files, source
-from indexer.errors import InputError
+from indexer.errors import BackendUnavailable, InputError
 
 COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -249,7 +249,7 @@ def test_what_apt_lacks_refuses_or_exceeds_is_named_and_counted(tmp_path: Path) 
 
 
 def test_a_download_that_was_cut_off_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dsc: Path) -> None:
-    program = f'#!/bin/sh\ncase "$*" in *--download-only*) cp {dsc} .; exec sleep 20;; esac\n'  # brings the first file and stalls
+    program = f'#!/bin/sh\ncase "$*" in *--download-only*) cp {dsc} .; exec sleep 600;; esac\n'  # brings the first file and stalls
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "apt-get").write_text(program)
     (tmp_path / "bin" / "apt-get").chmod(0o755)
@@ -285,7 +285,10 @@ def test_a_real_package_is_fetched_from_where_this_machine_gets_its_own(
     done = subprocess.run(["apt-get", "-qq", "update"], capture_output=True, check=False, env=os.environ)
     if done.returncode or not any((home / "lists").glob("*Sources*")):
         missing("a Debian mirror with source packages", "apt-get update, on a machine that reaches its mirror")
-    found = rows("debian:hello")
+    try:
+        found = rows("debian:hello")
+    except BackendUnavailable:
+        missing("a Debian mirror that gives source packages now", "make test, once it is reached")
     hello = found["src/hello.c"]
     assert (hello["repository"], hello["owner"], hello["license_type"]) == ("deb/hello", "debian", "copyleft")
     assert hello["purl"].startswith("pkg:deb/debian/hello@")

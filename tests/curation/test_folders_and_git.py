@@ -124,7 +124,7 @@ def test_a_git_that_does_not_answer_is_given_up(project: Path, read: Callable[..
     fake = project.parent / "bin"
     fake.mkdir()
     real = subprocess.run(["sh", "-c", "command -v git"], capture_output=True, text=True, check=True).stdout.strip()
-    (fake / "git").write_text(f'#!/bin/sh\ncase "$*" in *cat-file*) exec sleep 60;; esac\nexec {real} "$@"\n')
+    (fake / "git").write_text(f'#!/bin/sh\ncase "$*" in *cat-file*) exec sleep 600;; esac\nexec {real} "$@"\n')
     (fake / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(git_plumbing, "_TIMEOUT_S", 0.5)

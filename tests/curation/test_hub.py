@@ -22,6 +22,7 @@ from curation.release_folder import check_hashes, files_of
 from indexer.corpus import Release
 from indexer.errors import AccessRefused, BackendUnavailable, IndexLocked, IndexNotFound, InputError
 from tests.curation.hub_server import Hub, running_hub
+from tests.limits import HANG_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_push_that_was_killed_shows_nothing_and_goes_on(hub: Hub, releases: di
     hub.stalls_after = 1
     environment = os.environ | {"TMPDIR": str(tmp_path)}  # what it leaves goes with the test
     with subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
-        assert hub.stalled.wait(30)
+        assert hub.stalled.wait(HANG_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
     assert (hub.branch(), len(hub.sent)) == ("", 1)
     with pytest.raises(IndexNotFound, match="no releases were pushed here"):

@@ -17,6 +17,7 @@ from curation.clamav import Daemon
 from curation.malicious import MalwareReport, MalwareSettings, Verdict, signatures, verdicts
 from indexer.corpus import FILES_SCHEMA, content_id
 from indexer.errors import BackendUnavailable, InputError
+from tests.limits import HANG_SECONDS
 
 # in two pieces, so that a scanner leaves this file alone
 EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE!$H+H*"
@@ -40,7 +41,7 @@ class Clamd:
 
     def start(self) -> None:
         self.process = subprocess.Popen(["clamd", "--config-file", self.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
+        until = time.monotonic() + HANG_SECONDS
         while signatures(self.address) is None:
             assert self.process.poll() is None and time.monotonic() < until, "clamd did not start"
             time.sleep(0.05)
@@ -126,7 +127,7 @@ def test_an_answer_that_is_none_is_not_scanned(answer: bytes) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with Daemon(f"tcp:127.0.0.1:{server.getsockname()[1]}", seconds=10) as daemon, pytest.raises(BackendUnavailable):
+        with Daemon(f"tcp:127.0.0.1:{server.getsockname()[1]}", seconds=HANG_SECONDS) as daemon, pytest.raises(BackendUnavailable):
             daemon.scan(CODE.encode())
         thread.join()
 

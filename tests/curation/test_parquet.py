@@ -1,4 +1,4 @@
-import os
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,7 +162,7 @@ def spoiled(path: Path, how: str) -> None:
     elif how == "emptied":
         content.clear()
     elif how == "overwritten":
-        content[4 : len(content) // 3] = os.urandom(len(content) // 3 - 4)
+        content[4 : len(content) // 3] = random.Random(5).randbytes(len(content) // 3 - 4)
     else:
         content[100] ^= 0x10  # within the page that holds the contents
     path.write_bytes(content)

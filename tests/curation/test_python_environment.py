@@ -1,12 +1,15 @@
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from curation.batches import batches
 from curation.origin import Reading
+from curation.sources.naming import all_files, source
 from indexer.corpus import content_id
 from indexer.errors import InputError
 
@@ -29,19 +32,22 @@ def site(tmp_path: Path) -> Path:
     return tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
 
 
-def test_this_environment_gives_its_packages_with_version_licence_and_owner(read: Callable[..., Rows]) -> None:
+def test_this_environment_gives_its_packages_with_version_licence_and_owner() -> None:
+    """The first of them, in the order of their names; `wherefrom demo` reads all."""
     reading = Reading()
-    rows = read("python-env", reading)
-    typer = {row["path"]: row for row in rows if row["repository"] == "pypi/typer"}
-    main = typer["typer/main.py"]
-    place = Path(next(entry for entry in sys.path if Path(entry, "typer/main.py").is_file()), "typer/main.py")
-    assert main["content"] == place.read_text("utf-8")
-    assert main["content_id"] == content_id(place.read_bytes())
-    assert (main["commit"], main["purl"]) == (version("typer"), f"pkg:pypi/typer@{version('typer')}")
-    assert (main["license_expression"], main["license_type"], main["license_evidence"]) == ("MIT", "permissive", "package")
-    assert (main["owner"], main["project_url"], main["url"]) == ("fastapi", "https://github.com/fastapi/typer", None)
-    assert (main["language"], main["source"]) == ("Python", "python-env")
-    assert not [path for path in typer if ".dist-info" in path or path.endswith(".pyc")]
+    files = takewhile(lambda file: file.origin.repository <= "pypi/click", all_files([source("python-env")], reading))
+    rows = [row for batch in batches(files, reading) for row in batch.to_pylist()]
+    click = {row["path"]: row for row in rows if row["repository"] == "pypi/click"}
+    assert rows[-1]["repository"] == "pypi/click" and len(rows) > len(click) > 1
+    parser = click["click/parser.py"]
+    place = Path(next(entry for entry in sys.path if Path(entry, "click/parser.py").is_file()), "click/parser.py")
+    assert parser["content"] == place.read_text("utf-8")
+    assert parser["content_id"] == content_id(place.read_bytes())
+    assert (parser["commit"], parser["purl"]) == (version("click"), f"pkg:pypi/click@{version('click')}")
+    assert (parser["license_expression"], parser["license_type"], parser["license_evidence"]) == ("BSD-3-Clause", "permissive", "package")
+    assert (parser["owner"], parser["project_url"], parser["url"]) == ("pallets", "https://github.com/pallets/click/", None)
+    assert (parser["language"], parser["source"]) == ("Python", "python-env")
+    assert not [path for path in click if ".dist-info" in path or path.endswith(".pyc")]
     assert reading.skipped["binary"] > 0
 
 

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,7 +52,7 @@ BODY = "\n".join(f"value_{n} = compute({n}, scale={n % 7})" for n in range(80)) 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a redactor in a module of its own for this test."""
-    module = f"redactor_{abs(hash(tmp_path))}"
+    module = f"redactor_{crc32(bytes(tmp_path)):08x}"
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / f"{module}.py").write_text(REDACTOR)
     monkeypatch.syspath_prepend(str(tmp_path / "ours"))

@@ -22,10 +22,29 @@ from curation.running import Pool
 from curation.settings import settings_of
 from indexer.corpus import FILES_SCHEMA
 from indexer.errors import WorkerLost
+from tests.limits import HANG_SECONDS
 
 KILLS = int(os.environ.get("TEST_KILLS", "3"))
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "[licenses]\nunlicensed = true\n[shards]\nmb = 0.04\n[write]\npart_mb = 0.1\n"
+
+
+# Every process of a run stops, and tells so, before it finishes a file when so many are there: it cannot end before it is killed.
+HELD = """
+import os, sys, time
+folder, at, told = os.environ["HELD_IN"] + os.sep, int(os.environ["HELD_AT"]), os.environ["HELD_TOLD"]
+
+def n_finished():
+    return sum(name.endswith((".parquet", ".json")) for _, _, names in os.walk(folder) for name in names)
+
+def hold(event, arguments):
+    if event == "os.rename" and str(arguments[1]).startswith(folder) and n_finished() >= at:
+        open(told, "w").close()
+        while True:
+            time.sleep(3600)
+
+sys.addaudithook(hold)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -53,34 +72,42 @@ def small_groups(folder: Path, target: Path) -> Path:
     return target
 
 
-def begun(raw: Path, target: Path, settings: str = SETTINGS, engine: str = "processes") -> subprocess.Popen[bytes]:
+def begun(raw: Path, target: Path, engine: str = "processes", **more: str) -> subprocess.Popen[bytes]:
     file = target.with_name("settings.toml")
-    file.write_text(settings)
+    file.write_text(SETTINGS)
     command = [sys.executable, "-m", "wherefrom", "curate", str(raw), "-o", str(target), "--version", "1", "--settings", str(file)]
     return subprocess.Popen(
         [*command, "--jobs", "2", "--name", "demo", "--engine", engine],
         cwd=ROOT,
-        env=os.environ | {"SOURCE_DATE_EPOCH": "1767225600"},
+        env=os.environ | {"SOURCE_DATE_EPOCH": "1767225600"} | more,
         stdout=subprocess.DEVNULL,
     )
 
 
+def part_folder(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
+
+
 def finished_files(target: Path) -> set[Path]:
     """What a run has finished so far: checkpoints, and parts of the release."""
-    folder = target.with_name(target.name + ".part")
-    return {path for path in folder.rglob("*") if path.suffix in (".parquet", ".json")}
+    return {path for path in part_folder(target).rglob("*") if path.suffix in (".parquet", ".json")}
 
 
-def killed(run: subprocess.Popen[bytes], target: Path, at: int) -> list[psutil.Process]:
-    """Kills a run once it has finished so many files; gives the processes it had. An ended run is left alone."""
-    while run.poll() is None:
-        if len(finished_files(target)) >= at:
-            workers = psutil.Process(run.pid).children(recursive=True)
-            run.kill()
-            run.wait()
-            return workers
+def killed(raw: Path, target: Path, at: int) -> list[psutil.Process]:
+    """Kills a run that has finished so many files; gives the processes it had."""
+    hook = target.with_name("hook")
+    hook.mkdir(exist_ok=True)
+    (hook / "sitecustomize.py").write_text(HELD)
+    told = hook / f"held-{at}"
+    held = {"HELD_IN": str(part_folder(target)), "HELD_AT": str(at), "HELD_TOLD": str(told), "PYTHONPATH": f"{hook}{os.pathsep}{ROOT}"}
+    run = begun(raw, target, **held)
+    while not told.exists():
+        assert run.poll() is None, "the run ended before it had finished so many files"
         time.sleep(0.02)
-    return []
+    workers = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
+    run.wait()
+    return workers
 
 
 def made_here(raw: Path, target: Path, settings: str) -> dict[str, bytes]:
@@ -99,8 +126,8 @@ def test_a_killed_run_leaves_no_worker_and_goes_on_to_the_same_bytes(raw: Path, 
     moments = sorted(random.Random(20261123).choices(range(45), k=KILLS))
     target, had_workers, kept = tmp_path / "release", 0, dict[Path, int]()
     for moment in moments:
-        workers = killed(begun(raw, target), target, moment)
-        _, left = psutil.wait_procs(workers, timeout=20)
+        workers = killed(raw, target, moment)
+        _, left = psutil.wait_procs(workers, timeout=HANG_SECONDS)
         assert left == []
         had_workers += len(workers) > 1
         found = {path: path.stat().st_ino for path in finished_files(target)}
@@ -114,7 +141,7 @@ def test_a_killed_run_leaves_no_worker_and_goes_on_to_the_same_bytes(raw: Path, 
 
 def test_a_changed_setting_starts_clean(raw: Path, tmp_path: Path) -> None:
     target, settings = tmp_path / "release", SETTINGS.replace("0.04", "0.05")
-    killed(begun(raw, target), target, 30)
+    killed(raw, target, 30)
     assert len(finished_files(target)) >= 30
     assert made_here(raw, target, settings) == made_here(raw, tmp_path / "again", settings)
     assert not target.with_name("release.part").exists()

@@ -243,7 +243,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path
         yield folder, str(folder)
         return
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield folder, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

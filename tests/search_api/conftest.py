@@ -23,6 +23,7 @@ from search_api.app import create_app
 from search_api.client import Client
 from search_api.server import server
 from search_api.settings import Settings
+from tests.limits import HANG_SECONDS
 
 PACKAGES = {"httpx": "BSD-3-Clause", "click": "BSD-3-Clause", "rich": "MIT"}
 HOSTILE_REPOSITORY = "evil/<b>repo</b>"
@@ -115,7 +116,7 @@ def _running(app: FastAPI, settings: Settings | None = None) -> Iterator[str]:
     running: uvicorn.Server = server(app, settings or Settings(port=0), log_config=None)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + HANG_SECONDS
     while not running.started:
         assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
         time.sleep(0.01)
@@ -124,7 +125,7 @@ def _running(app: FastAPI, settings: Settings | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         running.should_exit = True
-        thread.join(30)
+        thread.join(HANG_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +141,7 @@ def url(index: Index) -> Iterator[str]:
 
 @pytest.fixture
 def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=HANG_SECONDS) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ from search_api.app import create_app
 from search_api.client import Client
 from search_api.problems import Problem
 from search_api.settings import Settings
+from tests.limits import HANG_SECONDS
 
 Serve = Callable[[FastAPI], AbstractContextManager[str]]
 
@@ -41,7 +42,10 @@ def bearer(text: str) -> dict[str, str]:
 
 def test_a_server_that_needs_keys_answers_those_alone_who_have_one(index: Index, serve: Serve, file: Path) -> None:
     text = make(file)
-    with serve(create_app(index, Settings(keys_file=str(file), require_key=True))) as url, httpx.Client(base_url=url) as http:
+    with (
+        serve(create_app(index, Settings(keys_file=str(file), require_key=True))) as url,
+        httpx.Client(base_url=url, timeout=HANG_SECONDS) as http,
+    ):
         guarded = [("POST", path) for path in ("/v1/membership", "/v1/attribution", "/v1/attribution/batch", "/overlap", "/q", "/quip")]
         guarded += [("GET", path) for path in ("/v1/index", "/v1/filter", "/v1/search?q=a", "/v1/documents/x", "/v1/files", "/v1/schemas")]
         for method, path in guarded:
@@ -61,7 +65,7 @@ def test_a_server_that_needs_keys_answers_those_alone_who_have_one(index: Index,
 
 def test_a_revoked_key_ends_at_once_and_a_new_one_counts_at_once(index: Index, serve: Serve, file: Path) -> None:
     first = make(file)
-    with serve(create_app(index, Settings(keys_file=str(file)))) as url, httpx.Client(base_url=url) as http:
+    with serve(create_app(index, Settings(keys_file=str(file)))) as url, httpx.Client(base_url=url, timeout=HANG_SECONDS) as http:
         assert http.get("/v1/index").status_code == http.get("/v1/index", headers=bearer(first)).status_code == 200
         second = make(file, "other")
         assert http.get("/v1/index", headers=bearer(second)).status_code == 200
@@ -82,8 +86,8 @@ def test_a_key_is_nowhere_in_its_file_which_only_its_owner_reads(file: Path) -> 
 
 def test_who_asks_too_often_gets_429_and_the_seconds_to_wait(index: Index, serve: Serve, file: Path) -> None:
     slow, free = make(file, "slow", 12), make(file, "free", 0)
-    settings = Settings(keys_file=str(file), requests_per_minute_address=18)
-    with serve(create_app(index, settings)) as url, httpx.Client(base_url=url) as http:
+    app = stopped_app(index, Settings(keys_file=str(file), requests_per_minute_address=18))
+    with serve(app) as url, httpx.Client(base_url=url, timeout=HANG_SECONDS) as http:
         assert [http.get("/v1/index").status_code for _ in range(4)] == [200, 200, 200, 429]
         assert [http.get("/v1/index", headers=bearer(slow)).status_code for _ in range(3)] == [200, 200, 429]
         assert [http.get("/v1/index", headers=bearer(free)).status_code for _ in range(30)] == [200] * 30
@@ -97,6 +101,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def stopped_app(index: Index, settings: Settings) -> FastAPI:
+    """An app for which no time passes, so that no bucket fills while the test runs."""
+    app = create_app(index, settings)
+    app.state.admission = Admission(settings, Clock())
+    return app
 
 
 def request(address: str) -> Request:
@@ -137,7 +148,10 @@ def test_a_batch_costs_what_its_lines_cost() -> None:
 
 
 def test_lines_of_a_batch_are_charged_over_http(index: Index, serve: Serve) -> None:
-    with serve(create_app(index, Settings(requests_per_minute_address=60))) as url, httpx.Client(base_url=url) as http:
+    with (
+        serve(stopped_app(index, Settings(requests_per_minute_address=60))) as url,
+        httpx.Client(base_url=url, timeout=HANG_SECONDS) as http,
+    ):
         body = b'{"id": 1, "text": ""}\n' * 40
         assert http.post("/v1/membership/batch", content=body, headers={"Content-Type": "application/x-ndjson"}).status_code == 200
         refused = http.get("/v1/index")
@@ -150,8 +164,11 @@ def test_forwarded_addresses_are_believed_of_trusted_proxies_alone(index: Index,
     for proxies, statuses in (((), [200, 200, 429]), (("127.0.0.1",), [200, 200, 200])):
         settings = Settings(port=0, requests_per_minute_address=12, trusted_proxies=proxies)
         config = server(create_app(index, settings), settings, log_config=None).config
-        with serve(create_app(index, settings), settings) as url:  # type: ignore[call-arg]
-            said = [httpx.get(f"{url}/v1/index", headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code for n in range(3)]
+        with serve(stopped_app(index, settings), settings) as url:  # type: ignore[call-arg]
+            said = [
+                httpx.get(f"{url}/v1/index", headers={"X-Forwarded-For": f"192.0.2.{n}"}, timeout=HANG_SECONDS).status_code
+                for n in range(3)
+            ]
         assert said == statuses and config.proxy_headers is bool(proxies)
 
 
@@ -162,8 +179,8 @@ def test_pages_of_other_origins_may_send_keys_and_ranges_where_allowed(index: In
         "Access-Control-Request-Headers": "authorization, range",
     }
     with serve(create_app(index, Settings(cors_origins=("https://example.org",), require_key=True))) as url:
-        assert httpx.options(f"{url}/v1/filter", headers=asked).status_code == 200
-        refused = httpx.get(f"{url}/v1/index", headers={"Origin": "https://example.org"})
+        assert httpx.options(f"{url}/v1/filter", headers=asked, timeout=HANG_SECONDS).status_code == 200
+        refused = httpx.get(f"{url}/v1/index", headers={"Origin": "https://example.org"}, timeout=HANG_SECONDS)
         assert refused.status_code == 401 and refused.headers["access-control-allow-origin"] == "https://example.org"
         assert "etag" in refused.headers["access-control-expose-headers"].lower()
 

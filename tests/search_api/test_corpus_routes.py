@@ -20,6 +20,7 @@ from search_api.app import create_app
 from search_api.client import Client
 from search_api.sending import accepts_gzip, matches
 from search_api.settings import Settings
+from tests.limits import HANG_SECONDS
 
 
 def test_files_of_a_repository_are_listed_page_by_page(http: httpx.Client, client: Client, index: Index, corpus) -> None:
@@ -138,11 +139,11 @@ def test_the_filters_file_follows_the_index_and_goes_with_the_server(
     copytree(location, folder)
     settings = Settings(filter_folder=str(tmp_path / "filters"), refresh_seconds=0)
     with serve(create_app(str(folder), settings)) as url:
-        first = httpx.get(f"{url}/v1/filter").raise_for_status()
+        first = httpx.get(f"{url}/v1/filter", timeout=HANG_SECONDS).raise_for_status()
         assert len(list((tmp_path / "filters").rglob("*.filter"))) == 1
         remove(folder, owners=["rich"])
-        assert httpx.get(f"{url}/v1/index").json()["generation"] == 2
-        second = httpx.get(f"{url}/v1/filter", headers={"If-None-Match": first.headers["etag"]})
+        assert httpx.get(f"{url}/v1/index", timeout=HANG_SECONDS).json()["generation"] == 2
+        second = httpx.get(f"{url}/v1/filter", headers={"If-None-Match": first.headers["etag"]}, timeout=HANG_SECONDS)
         assert second.status_code == 200 and second.headers["etag"] != first.headers["etag"]
     assert list((tmp_path / "filters").iterdir()) == []
 

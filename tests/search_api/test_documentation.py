@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from search_api.settings import Settings
+from tests.limits import HANG_SECONDS
 
 ROUTES = {
     "/v1/membership": {"post"}, "/v1/attribution": {"post"}, "/v1/search": {"get", "post"}, "/v1/documents/{document_id}": {"get"},
@@ -23,7 +24,7 @@ ROUTES = {
 
 @pytest.fixture(scope="module")
 def api(url: str) -> dict[str, Any]:
-    return httpx.get(f"{url}/openapi.json").raise_for_status().json()  # type: ignore[no-any-return]
+    return httpx.get(f"{url}/openapi.json", timeout=HANG_SECONDS).raise_for_status().json()  # type: ignore[no-any-return]
 
 
 def operations(api: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -114,4 +115,6 @@ def test_other_origins_are_refused_unless_set(index, serve, http: httpx.Client) 
     assert "access-control-allow-origin" not in http.get("/v1/index", headers=origin).headers
     with serve(create_app(index, Settings(cors_origins=("https://example.org",)))) as url:
         for path in ("/v1/index", "/nope"):
-            assert httpx.get(url + path, headers=origin).headers["access-control-allow-origin"] == "https://example.org"
+            assert (
+                httpx.get(url + path, headers=origin, timeout=HANG_SECONDS).headers["access-control-allow-origin"] == "https://example.org"
+            )

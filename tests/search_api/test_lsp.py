@@ -20,6 +20,7 @@ from indexer.index import Index
 from search_api import editor_words
 from search_api.audit.credit import blocks
 from search_api.lsp import Positions
+from tests.limits import HANG_SECONDS
 
 URI = "file:///project/a.py"
 Session = Callable[["Editor"], Awaitable[None]]
@@ -75,7 +76,7 @@ def edit(location: str, session: Session, encodings: list[lsp.PositionEncodingKi
         await editor.stop()
         return said
 
-    return asyncio.run(asyncio.wait_for(run(), 60))
+    return asyncio.run(asyncio.wait_for(run(), HANG_SECONDS))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from indexer.answers import to_json
 from indexer.index import Index
 from search_api import keys
 from search_api.mcp import make_server
+from tests.limits import HANG_SECONDS
 
 TOOLS = ["check_membership", "trace_code", "search_code", "get_document", "audit_files"]
 
@@ -150,7 +151,7 @@ def served(location: str, **settings: str) -> Iterator[str]:
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=HANG_SECONDS)
     assert "class _Option" not in log
 
 
@@ -171,7 +172,7 @@ def test_the_command_speaks_over_http_behind_keys_and_limits(location: str, func
         assert url.endswith("/mcp")
         result = asyncio.run(ask(url))
         assert result.structured_content["sources"][0]["path"] == "click/parser.py"
-        assert httpx.post(url, json={}).status_code == 401
+        assert httpx.post(url, json={}, timeout=HANG_SECONDS).status_code == 401
         headers = {"Authorization": f"Bearer {text}"}
-        assert httpx.post(url, content=b"x" * 70_000, headers=headers).status_code == 413
-        assert httpx.post(url, json={}, headers={**headers, "Host": "evil.example"}).status_code == 421
+        assert httpx.post(url, content=b"x" * 70_000, headers=headers, timeout=HANG_SECONDS).status_code == 413
+        assert httpx.post(url, json={}, headers={**headers, "Host": "evil.example"}, timeout=HANG_SECONDS).status_code == 421

@@ -10,6 +10,8 @@ import sys
 import httpx
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 SERVE = """
 import sys, threading, time
 from search_api.app import create_app
@@ -35,7 +37,7 @@ def test_nothing_that_was_asked_appears_in_the_output_of_a_server(location: str,
     )
     assert process.stdin and process.stdout
     port = process.stdout.readline().split()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANG_SECONDS) as http:
         text = f"secret_marker = 1\n{function_text}"
         assert http.post("/v1/attribution", json={"text": text}).json()["status"] == "found"
         http.post("/overlap", json={"document": text})
@@ -46,7 +48,7 @@ def test_nothing_that_was_asked_appears_in_the_output_of_a_server(location: str,
         http.post("/v1/membership", content=b'{"text": "secret_marker')
         http.request("SECRET_MARKER", "/healthz")
         metrics = http.get("/metrics").text
-    output, errors = process.communicate(input="", timeout=30)
+    output, errors = process.communicate(input="", timeout=HANG_SECONDS)
     assert process.returncode == 0
     for said in (output, errors, metrics):
         assert "secret_marker" not in said.lower()

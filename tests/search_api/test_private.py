@@ -22,6 +22,7 @@ from indexer.index import Index
 from search_api.client import Client
 from search_api.private import attribute_privately
 from search_api.token_runs import TokenText, shared_runs
+from tests.limits import HANG_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +174,7 @@ def test_the_commands_fetch_a_filter_and_trace_with_it(command, url: str, index:
 
 
 def test_a_broken_off_download_goes_on_and_a_changed_file_begins_anew(client: Client, url: str, index: Index, tmp_path: Path) -> None:
-    whole = httpx.get(f"{url}/v1/filter")
+    whole = httpx.get(f"{url}/v1/filter", timeout=HANG_SECONDS)
     out, part = tmp_path / "c.filter", tmp_path / "c.filter.part"
     part.write_bytes(whole.content[:5000])
     (tmp_path / "c.filter.part.etag").write_text(whole.headers["etag"])
@@ -193,7 +194,7 @@ def test_a_broken_off_download_goes_on_and_a_changed_file_begins_anew(client: Cl
 
 
 def test_a_download_that_is_damaged_is_refused(client: Client, url: str, tmp_path: Path) -> None:
-    whole = httpx.get(f"{url}/v1/filter")
+    whole = httpx.get(f"{url}/v1/filter", timeout=HANG_SECONDS)
     (tmp_path / "c.filter.part").write_bytes(b"\0" * 5000)
     (tmp_path / "c.filter.part.etag").write_text(whole.headers["etag"])
     with pytest.raises(IndexCorrupt):

@@ -24,6 +24,7 @@ from indexer.index import Index
 from search_api.app import create_app
 from search_api.problems import TYPES
 from search_api.settings import Settings
+from tests.limits import HANG_SECONDS
 
 Serve = Callable[[FastAPI], AbstractContextManager[str]]
 JSON = {"Content-Type": "application/json"}
@@ -148,7 +149,7 @@ def small_server(
     app = create_app(index, Settings(**settings))
     if mounted:
         app.mount("/", mounted)
-    with serve(app) as url, httpx.Client(base_url=url, timeout=30) as http:
+    with serve(app) as url, httpx.Client(base_url=url, timeout=HANG_SECONDS) as http:
         yield app, http
 
 
@@ -186,7 +187,7 @@ def test_ten_megabytes_of_text_are_413_and_the_connection_survives(http: httpx.C
 
 def test_client_that_asks_before_sending_too_much_is_told_no(url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=HANG_SECONDS) as connection:
         head = ("POST /overlap HTTP/1.1", "Host: x", "Content-Type: application/json", "Content-Length: 99999999", "Expect: 100-continue")
         connection.sendall("\r\n".join((*head, "", "")).encode())
         assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 413 ")
@@ -209,20 +210,20 @@ def busy(app: FastAPI) -> Iterator[None]:
 
     def hold(_: Index) -> bool:
         begun.set()
-        return gate.wait(30)
+        return gate.wait(HANG_SECONDS)
 
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(lambda: asyncio.run(app.state.workers.ask(hold)))
         try:
-            assert begun.wait(30)
+            assert begun.wait(HANG_SECONDS)
             yield
         finally:
             gate.set()
-            assert held.result(30)
+            assert held.result(HANG_SECONDS)
 
 
 def test_over_the_concurrency_bound_is_429_while_health_answers(index: Index, serve: Serve) -> None:
-    with small_server(index, serve, concurrency=1, max_waiting=0) as (app, http):
+    with small_server(index, serve, concurrency=1, max_waiting=0, timeout_ms=int(HANG_SECONDS * 1000)) as (app, http):
         with busy(app):
             response = http.post("/v1/attribution", json={"text": "a"})
             check_problem(response, 429, "too-many-requests")
@@ -242,14 +243,15 @@ def test_waiting_longer_than_the_limit_is_504_and_leaves_no_trace(index: Index, 
 
             def hold(_: Index) -> None:
                 begun.set()
-                release.wait(30)
+                release.wait(HANG_SECONDS)
 
             late = pool.submit(lambda: asyncio.run(app.state.workers.ask(hold)))
-            assert begun.wait(30)
+            assert begun.wait(HANG_SECONDS)
             check_problem(http.post("/v1/attribution", json={"text": "a"}), 504, "timed-out")
             release.set()
-            assert late.exception(30) is None or late.exception(30).status_code == 504
+            assert late.exception(HANG_SECONDS) is None or late.exception(HANG_SECONDS).status_code == 504
         assert http.post("/v1/membership", json={"text": "a"}).status_code == 200
+        app.state.workers.close()  # waits for the thread that was held
         assert app.state.workers.pending == 0
 
 
@@ -275,6 +277,6 @@ def test_engine_errors_never_reach_the_client_as_a_traceback(serve: Serve, index
         raise ValueError(f"secret {name}")
 
     with serve(app) as url:
-        document = check_problem(httpx.get(f"{url}/boom/secret_marker?q=secret_marker"), 500, "internal")
+        document = check_problem(httpx.get(f"{url}/boom/secret_marker?q=secret_marker", timeout=HANG_SECONDS), 500, "internal")
     assert "secret" not in str(document) and "secret" not in caplog.text
     assert document["instance"].removeprefix("urn:uuid:") in caplog.text, "the log has the place under the id"

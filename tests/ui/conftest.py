@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run".split()
 HOSTILE_PATH = 'src/"><img src=x onerror=window.hacked=1>.js'
 _HOSTILE_LINE = (
@@ -125,22 +127,20 @@ def command() -> Callable[..., subprocess.Popen[str]]:
 
 
 @pytest.fixture(scope="session")
-def address_of() -> Callable[[subprocess.Popen[str], Path, float], str]:
+def address_of() -> Callable[[subprocess.Popen[str], Path], str]:
     return _address_of
 
 
-def _address_of(process: subprocess.Popen[str], output: Path, seconds: float) -> str:
+def _address_of(process: subprocess.Popen[str], output: Path) -> str:
     """The address a starting server prints; fails with what it said instead."""
-    import time
-
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if "\n" in (line := output.read_text()):
             return line.strip()
         time.sleep(0.05)
     process.kill()
     process.wait()
-    raise AssertionError(f"no address within {seconds} s; standard error: {output.with_suffix('.err').read_text()[-2000:]}")
+    raise AssertionError(f"no address; standard error: {output.with_suffix('.err').read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="session")
@@ -151,9 +151,9 @@ def served(page_index: str, command: Callable[..., subprocess.Popen[str]], tmp_p
     output = folder / "out"
     environment = {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": str(temporary / "gradio"), "WHEREFROM_MAX_BODY_BYTES": str(1 << 18)}
     process = command("serve", "--index", page_index, "--port", "0", output=output, environment=environment)
-    yield Served(_address_of(process, output, START_SECONDS), output, temporary)
+    yield Served(_address_of(process, output), output, temporary)
     process.terminate()
-    assert process.wait(30) == 0, output.with_suffix(".err").read_text()[-2000:]
+    assert process.wait(HANG_SECONDS) == 0, output.with_suffix(".err").read_text()[-2000:]
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +161,7 @@ def browser(chromium: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=HANG_SECONDS * 1000)
         yield launched
         launched.close()
 
@@ -179,7 +179,7 @@ def open_page(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
 
     def opened(**options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(HANG_SECONDS * 1000)
         contexts.append(context)
         context.on("page", watch)
         page = context.new_page()

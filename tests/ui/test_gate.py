@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 
 @pytest.fixture
 def http(served: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.url, timeout=30) as client:
+    with httpx.Client(base_url=served.url, timeout=HANG_SECONDS) as client:
         yield client
 
 

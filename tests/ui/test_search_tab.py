@@ -49,11 +49,11 @@ def test_pages_follow_each_other_by_repository(page: Any) -> None:
     groups, first = page.locator(".wf-group > h3"), page.locator(".wf-hit h4").all_inner_texts()
     assert len(set(groups.all_inner_texts())) == groups.count() > 1
     page.click("#wf-more button, button#wf-more")
-    page.wait_for_function("first => document.querySelector('.wf-hit h4').innerText !== first", arg=first[0])
+    page.wait_for_function("first => ![undefined, first].includes(document.querySelector('.wf-hit h4')?.innerText)", arg=first[0])
     assert page.locator(".wf-hit").count() > 0 and page.locator(".wf-hit h4").all_inner_texts() != first
     search(page, "hostile_3")
     page.wait_for_function("document.querySelectorAll('.wf-hit').length === 1")
-    assert not page.is_visible("#wf-more")
+    page.wait_for_selector("#wf-more", state="hidden")
 
 
 def test_a_wrong_query_is_explained(page: Any) -> None:

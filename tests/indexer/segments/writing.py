@@ -1,14 +1,14 @@
 """A process that writes to an index; what it writes is a KIND and a STEP (`tests.indexer.killing`).
 
-KIND is build, add, remove or merge; what they write follows from STEP alone. With `loop FOLDER SECONDS` as arguments it commits
-until the time is up.
+KIND is build, add, remove or merge; what they write follows from STEP alone. With `loop FOLDER` as arguments it commits until standard
+input ends.
 """
 
 from __future__ import annotations
 
+import selectors
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +47,19 @@ def write(folder: Path, kind: str, step: int) -> None:
         merge(folder)
 
 
-def _loop(folder: Path, seconds: float) -> None:
-    end, step = time.monotonic() + seconds, 2
-    while time.monotonic() < end:
-        for kind in ("add", "remove", "merge"):
-            write(folder, kind, step)
-        step += 1
-    print(step, flush=True)
+def _loop(folder: Path) -> None:
+    step = 2
+    with selectors.DefaultSelector() as inputs:
+        inputs.register(sys.stdin, selectors.EVENT_READ)
+        while not inputs.select(0):
+            for kind in ("add", "remove", "merge"):
+                write(folder, kind, step)
+            step += 1
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        _loop(Path(sys.argv[2]), float(sys.argv[3]))
+        _loop(Path(sys.argv[2]))
     else:
         with tempfile.TemporaryDirectory() as scratch:  # loads the kernels once, so that a fork's time goes into its files
             for step, what in enumerate(KINDS, start=1):

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 import pytest
@@ -30,6 +31,7 @@ from indexer.stores.elastic.unfinished import InputChanged
 from indexer.stores.elastic.writer import build_cluster_index
 from tests.indexer.killing import writing_process
 from tests.indexer.stores import loading
+from tests.limits import HANG_SECONDS
 
 AS_OF = "2026-11-23T00:00:00+00:00"
 NAMED = {"name": "a", "version": "1", "date": "2024-06-07"}
@@ -57,7 +59,7 @@ def location(elasticsearch: str, request: pytest.FixtureRequest, monkeypatch: py
     """A name and a folder for filters of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", "120000")  # the first questions may have to wait for kernels to be compiled
-    name = f"grow-{abs(hash(request.node.name)):x}"
+    name = f"grow-{crc32(request.node.nodeid.encode()):08x}"
     yield f"es+{elasticsearch}/{name}"
     client = connect(place_of(f"es+{elasticsearch}/{name}"))
     for index in client.indices.get(index=f"{name}*"):
@@ -88,7 +90,7 @@ def _with_filter(index: ClusterIndex) -> ClusterIndex:
     """Once it has followed and what is being fetched is here."""
     index.refresh()
     index._filter.of(index._generation)
-    index._filter.wait(30)
+    index._filter.wait(HANG_SECONDS)
     return index
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 import pytest
@@ -46,7 +47,7 @@ def _text(name: str, lines: int = 12) -> str:
 @pytest.fixture
 def location(elasticsearch: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A name of the test's own, removed afterwards."""
-    name = f"test-{abs(hash(request.node.name)):x}"
+    name = f"test-{crc32(request.node.nodeid.encode()):08x}"
     yield f"es+{elasticsearch}/{name}"
     place = place_of(f"es+{elasticsearch}/{name}")
     for index in connect(place).indices.get(index=f"{name}-g*,{name}-r*"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,7 @@ from indexer.stores.elastic.merging import merge
 from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.writer import build_cluster_index
+from tests.limits import HANG_SECONDS
 
 AS_OF = "2026-11-23T00:00:00+00:00"
 NAMED = {"name": "f", "version": "1", "date": "2024-06-07"}
@@ -51,7 +53,7 @@ FRUIT = ["apple", "pear", "plum", "fig", "lime"]
 def location(elasticsearch: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A name and a folder for filters of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    name = f"filter-{abs(hash(request.node.name)):x}"
+    name = f"filter-{crc32(request.node.nodeid.encode()):08x}"
     yield f"es+{elasticsearch}/{name}"
     client = connect(place_of(f"es+{elasticsearch}/{name}"))
     for index in client.indices.get(index=f"{name}*"):
@@ -72,7 +74,7 @@ def build(location: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clust
 def _with_filter(index: ClusterIndex) -> ClusterIndex:
     """Once what is being fetched is here."""
     index._filter.of(index._generation)
-    index._filter.wait(30)
+    index._filter.wait(HANG_SECONDS)
     return index
 
 

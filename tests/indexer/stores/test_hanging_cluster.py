@@ -12,6 +12,7 @@ from indexer.answers import IndexInfo
 from indexer.attribution.query import Query
 from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import SPEC
+from indexer.stores.elastic import cluster
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.questions import Generation
@@ -19,13 +20,15 @@ from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import PREFIX, place_of
 
 TEXT = "".join(f"apple_{i} = make_apple({i}, other_apple={i * 3})\n" for i in range(12))
-LIMIT_MS, SLACK = 400, 2.0  # seconds more than the limit, on a machine that does much else
+LIMIT_MS = 400
+SLACK = 60.0  # seconds more than the limit, however busy the machine is: less than any other limit here, and than 200 texts one by one
 
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """HOST:PORT of a server that never says a word; its kernel takes every connection."""
     monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", str(LIMIT_MS))
+    monkeypatch.setattr(cluster, "SECONDS", 120.0)
     with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
         yield f"127.0.0.1:{door.getsockname()[1]}"
 
@@ -70,7 +73,7 @@ def test_every_question_ends_in_time(index: ClusterIndex, question: Callable[[Cl
 
 
 def test_a_questions_own_limit_is_kept(monkeypatch: pytest.MonkeyPatch, silent: str) -> None:
-    monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", "60000")
+    monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", "120000")
     place = place_of(f"es+http://{silent}/name")
     info = IndexInfo("t", "1", "2024-06-07", 1, SPEC.name, 2)
     generation = Generation(connect(place), place, "name-g000001", info, 2, 40)
@@ -84,8 +87,7 @@ def test_opening_and_removing_end_in_time(silent: str) -> None:
 
 
 def test_another_node_answers_for_one_that_hangs(silent: str, elasticsearch: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(f"{PREFIX}TIMEOUT_MS", "4000")
     monkeypatch.setenv(f"{PREFIX}HOSTS", elasticsearch.removeprefix("http://"))
     client = connect(place_of(f"es+http://{silent}/name"))
-    for _ in range(4):
-        assert not client.options(request_timeout=4).indices.exists_alias(name="no-such-name")
+    for _ in range(4):  # half of it is the silent node's, the other node has a quarter twice
+        assert not client.options(request_timeout=12).indices.exists_alias(name="no-such-name")

@@ -1,7 +1,8 @@
 """A process that says what an index answers, in a fork of its own each time: damaged bytes may end a process outright.
 
 Reads the path of an index folder a line, answers with a line of JSON: {"verify": ..., "attribute": ..., ...}. Each value is a digest of the
-sound answer, `refused` for an error of a documented kind, `found` where `verify` lists problems, or what else went wrong, in words.
+sound answer, `refused` for an error of a documented kind, `found` where `verify` lists problems, or what else went wrong, in words. The
+first index asked about must be sound.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from indexer.answers import to_json
 from indexer.errors import UnusableIndex
 from indexer.index import Index
 from tests.indexer.conftest import package_rows
+from tests.limits import HANG_SECONDS
 
 SOURCES = ("h11", "pluggy")
 Question = Callable[[Index], Any]
@@ -80,7 +82,7 @@ def _fork(folder: Path) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        faulthandler.dump_traceback_later(20, exit=True)  # a question that is never answered is a fault, not a wait
+        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)  # a question that is never answered is a fault, not a wait
         with contextlib.suppress(BaseException):
             os.write(writing, json.dumps(testimony(folder)).encode())
         os._exit(0)
@@ -99,5 +101,8 @@ if __name__ == "__main__":
     first = sys.stdin.readline().strip()
     # A process of its own compiles what is not compiled yet: a fork is no place for that.
     subprocess.run([sys.executable, "-m", "tests.indexer.stores.witness", first], check=False, stdout=subprocess.DEVNULL)
+    loaded = Index.open(Path(first))  # what is compiled is loaded once, for all forks; searching is left to them, since it has threads
+    loaded.membership(texts()[0])
+    loaded.attribute(texts()[0])
     for line in itertools.chain([first], sys.stdin):
         print(_fork(Path(line.strip())), flush=True)

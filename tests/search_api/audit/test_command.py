@@ -23,6 +23,7 @@ from indexer.answers import to_json
 from indexer.index import Index
 from search_api.audit.audit import Request, run
 from search_api.audit.scan import Progress
+from tests.limits import HANG_SECONDS
 from tests.reference_docs import command_options
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,9 @@ ROOT = Path(__file__).parents[3]
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command as a user starts it."""
     command = [sys.executable, wherefrom.__file__, "audit", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment})
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS, check=False, env={**os.environ, **environment}
+    )
 
 
 @pytest.fixture
@@ -126,7 +129,7 @@ def server(index: Index, dies_after: int | None = None, partial: bool = False) -
             """Says nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{running.server_port}", asked

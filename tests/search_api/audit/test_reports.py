@@ -28,6 +28,7 @@ from search_api.audit.reports.write import FORMATS, wanted, write
 from search_api.audit.settings import Policy, Settings
 from search_api.client import Client
 from search_api.settings import Settings as ServerSettings
+from tests.limits import HANG_SECONDS
 
 Audit = Callable[..., Outcome]
 VALIDATORS = Path(sys.prefix) / "validators"
@@ -85,7 +86,7 @@ def sarif_problems(log: str, tmp_path: Path, missing: Callable[[str, str], NoRet
     command = [str(program), "validate", str(tmp_path / "a.sarif"), "--rule-kind", "Sarif;Ghas"]
     command += ["--output", str(tmp_path / "said.sarif"), "--log", "ForceOverwrite"]
     plain = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=plain)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False, env=plain)
     said = json.loads((tmp_path / "said.sarif").read_text("utf-8-sig"))["runs"][0]
     results = [f"{result['ruleId']} {result.get('level', 'warning')}" for result in said.get("results", ())]
     return results or ([] if done.returncode == 0 else [done.stdout + done.stderr])
