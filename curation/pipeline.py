@@ -182,10 +182,8 @@ def add_sources(
 def _add_to_cluster(
     location: str, opened: Sequence[Release | Source], inputs: Sequence[str], account: Reading, **options: Any
 ) -> AddReport:
-    from indexer.stores.elastic.adding import add_documents as add_to_cluster  # noqa: PLC0415 - the client is an extra
-
     with _rows(opened, inputs, account) as (rows, ledger):
-        return add_to_cluster(location, rows, repositories=ledger.batches(), **options)
+        return add_documents(location, rows, repositories=ledger.batches(), **options)
 
 
 def remove_documents(

@@ -140,7 +140,7 @@ def _verify_best(search: _Search, candidates: Candidates) -> bool:
     for i, score in enumerate(scores[:most]):
         if i >= MOST_VERIFIED + more and not is_open:
             return True
-        if search.finder.whole is not None and search.finder.whole.may_beat(max(score, least)):
+        if search.finder.whole is not None and _misses(search, candidates, i, max(score, least), least, is_open):
             return False
         if score < least or i == len(candidates) or search.late():
             return True
@@ -154,6 +154,14 @@ def _verify_best(search: _Search, candidates: Candidates) -> bool:
         if (is_likely or may_hold_more) and search.verify(candidates, i):
             is_open = search.opens(counts)
     return True
+
+
+def _misses(search: _Search, candidates: Candidates, i: int, score: float, least: float, is_open: int) -> bool:
+    """Whether a candidate is missing that would be looked at before the i-th, of this score."""
+    assert search.finder.whole is not None
+    is_explained = i > 0 and not is_open and kernels.count_true(search.comparer.covered) >= EXPLAINED * len(search.query)
+    copies_of = candidates if is_explained else None
+    return search.finder.whole.may_beat(score, least, copies_of, MOST_VERIFIED + _more(search))
 
 
 def _more(search: _Search) -> int:

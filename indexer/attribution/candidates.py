@@ -58,6 +58,13 @@ class Candidates:
         beside = kernels.beside_the_best(self.first_hits[:n], self.last_hits[:n], self.prints, self.scores[:n], n_prints)
         return beside.tolist()  # type: ignore[no-any-return]
 
+    def best_holding(self, n: int) -> NDArray[np.float64]:
+        """For each of the text's first n fingerprints, the score of the best candidate that holds it; 0 for none."""
+        best = np.zeros(n)
+        for i in range(len(self) - 1, -1, -1):  # the best last
+            best[self.prints[self.first_hits[i] : self.last_hits[i]]] = self.scores[i]
+        return best
+
     def next_open(self, is_open: NDArray[np.bool_], i: int) -> int:
         """The first candidate from i on that holds an open fingerprint; their number where there is none."""
         return int(kernels.next_open(self.first_hits, self.last_hits, self.prints, is_open, i))

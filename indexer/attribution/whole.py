@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from indexer.attribution.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,10 @@ class Whole(Protocol):
     def repositories(self) -> int:
         """How many there are."""
 
-    def may_beat(self, score: float) -> bool:
-        """Whether documents that are missing from the segments may score more; then the question is asked again with more of them."""
+    def may_beat(self, score: float, least: float, copies_of: Candidates | None, most: int) -> bool:
+        """Whether documents that are missing from the segments may score more; then the question is asked again with more of them, but
+        for those that score no more than `least`. With `copies_of` only likely copies of these candidates count, unless they would
+        be passed over for others: `most` candidates are looked at."""
 
     def lacks(self, is_open: NDArray[np.bool_]) -> bool:
         """Whether documents are missing from the segments that hold one of the fingerprints given."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from indexer.add import AddReport
+from indexer.add import AddReport, Options
 from indexer.bloom.spill import KeySpill
 from indexer.corpus import conform
 from indexer.errors import IndexLocked, IndexNotFound, UnusableIndex, WherefromError
@@ -88,22 +88,11 @@ class _Addition:
         return wanted, there
 
 
-def add_documents(
-    location: str,
-    batches: Iterable[pa.RecordBatch],
-    *,
-    repositories: Iterable[pa.RecordBatch] = (),
-    version: str | None = None,
-    date: str | None = None,
-    merge_small: bool = True,
-    progress: Progress | None = None,
-) -> AddReport:
-    """Adds documents to an index, which goes on answering; those that it holds (by `document_id`) are left out.
+def add_to_cluster(location: str, batches: Iterable[pa.RecordBatch], options: Options) -> AddReport:
+    """What `indexer.add.add_documents` says, where the index is in a cluster. Raises InputError, UnusableIndex, IndexLocked,
+    BackendUnavailable, OutOfSpace.
 
-    `repositories` is read after the batches; version and date stay where none is given. With `merge_small` the last of many parts of the
-    filter become one. Where nothing is new nothing changes. Raises InputError, UnusableIndex, IndexLocked, BackendUnavailable,
-    OutOfSpace; after a kill or one of the latter two the same input goes on where it was, another one raises InputChanged, and once
-    more starts clean.
+    After a kill or one of the latter two the same input goes on where it was, another one raises InputChanged, and once more starts clean.
     """
     begun, place = time.monotonic(), place_of(location)
     client = connect(place)
@@ -112,12 +101,12 @@ def add_documents(
         try:
             with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
                 counts = Counts(KeySpill(Path(scratch)), rows=addition.first)
-                _load(addition, batches, counts, progress)
+                _load(addition, batches, counts, options.progress)
                 lock.check()
                 added = _found_now(addition)
-                files = _write_beside(addition, Path(scratch), repositories, merge_small) if added else {}
+                files = _write_beside(addition, Path(scratch), options.repositories, options.merge_small) if added else {}
             lock.check()
-            meta = _describe(addition, counts, files, version, date)
+            meta = _describe(addition, counts, files, options.version, options.date)
         except (*KEPT_FOR, IndexLocked, IndexNotFound):  # what is there may be another writer's
             raise
         except WherefromError:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
-from indexer.attribution.attribute import Ask, attribute_query
+from indexer.attribution.attribute import LIKE_THE_BEST, Ask, attribute_query
+from indexer.attribution.candidates import Candidates
 from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
@@ -37,7 +38,8 @@ class _Cluster:
     """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
 
     `texts`: the numbers of the documents fetched, with those that are gone; `unread`: what others may score at most, by number, and
-    `is_listed`: all that are worth it; `exhausted` bool (prints,): no others may matter. `awaits`, `open`: what attribution asked for.
+    `is_listed`: all that are worth it; `exhausted` bool (prints,): no others may matter. `awaited`, of `unread`, and `open`: what
+    attribution asked for.
     """
 
     generation: Generation
@@ -51,7 +53,7 @@ class _Cluster:
     open: list[int] = field(default_factory=list)
     unread: dict[int, float] = field(default_factory=dict)
     is_listed: bool = False
-    awaits: bool = False
+    awaited: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
@@ -89,20 +91,33 @@ class _Cluster:
         """How many the corpus has."""
         return self.generation.repositories
 
-    def may_beat(self, score: float) -> bool:
-        """Whether documents that are missing may score more."""
-        self.awaits = bool(self.unread) and max(self.unread.values()) > score + _ROUNDING
-        return self.awaits
+    def may_beat(self, score: float, least: float, copies_of: Candidates | None, most: int) -> bool:
+        """Whether documents that are missing may score more; those are fetched next that may be looked at."""
+        wanted = {number: bound for number, bound in self.unread.items() if bound > least}
+        if copies_of is not None and self._knows_above(least) and int((copies_of.scores >= least).sum()) + len(wanted) <= most:
+            wanted = self._likely(wanted, copies_of)
+        self.awaited = wanted if max(wanted.values(), default=0.0) > score + _ROUNDING else {}
+        return bool(self.awaited)
+
+    def _knows_above(self, least: float) -> bool:
+        """Whether all documents that may score more are known; one search names those first that may score most."""
+        return self.is_listed or (len(self.survey.looked_for) == 1 and float(self.survey.scores.min(initial=np.inf)) <= least)
+
+    def _likely(self, wanted: dict[int, float], copies_of: Candidates) -> dict[int, float]:
+        """Those that may score well beside the best candidates which hold the same fingerprints."""
+        best = copies_of.best_holding(len(self.terms))
+        beside = dict(zip(self.survey.numbers.tolist(), np.where(self.survey.holds, best, np.inf).min(1).tolist(), strict=True))
+        return {number: bound for number, bound in wanted.items() if bound >= LIKE_THE_BEST * beside.get(number, 0.0) - _ROUNDING}
 
     def fetch_likely(self) -> None:
-        """Fetches the next documents that may score best, as many as there are: what is at hand is compared again with them."""
+        """Fetches the awaited documents that may score best, as many as there are: what is at hand is compared again with them."""
         most = max(CANDIDATES // 2, len(self.texts))
         if not self.is_listed and len(self.unread) <= most:
             listed = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
             self.unread = {number: score for number, score in listed.items() if number not in self.texts}
-            self.is_listed = True
-        more = sorted(self.unread, key=lambda number: (-self.unread[number], number))[:most]
-        self.awaits = False
+            self.is_listed, self.awaited = True, self.unread
+        more = sorted(self.awaited, key=lambda number: (-self.awaited[number], number))[:most]
+        self.awaited = {}
         self._add(dict.fromkeys(more) | self.generation.numbered(more))
 
     def _add(self, texts: dict[int, Json | None] | dict[int, Json]) -> None:
@@ -177,10 +192,10 @@ def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequ
         if not cluster.segments:
             return nothing_found("none", query, ask.offset_unit, generation.info)
         answer = attribute_query(cluster.segments, generation.info, query, left, cluster)
-        if not (cluster.awaits or (cluster.open and rounds)) or left.timeout_ms == 1:
+        if not (cluster.awaited or (cluster.open and rounds)) or left.timeout_ms == 1:
             return answer
         try:
-            if cluster.awaits:
+            if cluster.awaited:
                 cluster.fetch_likely()
             else:
                 cluster.fetch_further()

@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from indexer.add import AddReport
+from indexer.add import AddReport, add_documents
 from indexer.stores.elastic import bulk
-from indexer.stores.elastic.adding import add_documents
 from indexer.stores.elastic.writer import BATCH_ROWS, build_cluster_index
 from tests.indexer.conftest import batches_of
 from tests.indexer.killing import serve

@@ -13,13 +13,12 @@ from zlib import crc32
 import pyarrow as pa
 import pytest
 
-from indexer.add import add_documents as add_to_folder
+from indexer.add import add_documents
 from indexer.build import build_index
 from indexer.corpus import REPOSITORIES_SCHEMA, conform
 from indexer.errors import IndexLocked, InputError
 from indexer.index import Index
 from indexer.stores.elastic import filter_making, filter_pieces, lock
-from indexer.stores.elastic.adding import add_documents
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.lock import LOCKS, write_lock
@@ -108,7 +107,7 @@ def test_a_cluster_grows_as_a_folder_does(location: str, tmp_path: Path, monkeyp
     build_index(tmp_path / "i", _batches(OLD), repositories=_repositories(OLD, 1), **NAMED)
     one, other = (
         _add(location, NEW, version="2"),
-        add_to_folder(tmp_path / "i", _batches(NEW), repositories=_repositories(NEW, 2), version="2"),
+        add_documents(tmp_path / "i", _batches(NEW), repositories=_repositories(NEW, 2), version="2"),
     )
     assert (one.documents, one.known, one.generation) == (other.documents, other.known, other.generation) == (2, 3, 2)
     assert not index.membership(_text("quince")).member
@@ -137,7 +136,7 @@ def test_the_exported_filter_is_that_of_the_grown_folder_byte_for_byte(location:
     build_index(tmp_path / "i", _batches(OLD), full_text=False, **NAMED)
     new = ["quince", "pear", "mango"]
     _add(location, new)
-    add_to_folder(tmp_path / "i", _batches(new))
+    add_documents(tmp_path / "i", _batches(new))
     with Index.open(tmp_path / "i") as folder:
         folder.export_filter(tmp_path / "one", AS_OF)
         _with_filter(index).export_filter(tmp_path / "other", AS_OF)

@@ -166,6 +166,36 @@ def test_both_stores_attribute_alike(folder: Index, cluster: Any, small_corpus: 
         assert _without_index(cluster.attribute(text)) == _without_index(folder.attribute(text))
 
 
+def test_of_an_explained_text_no_files_are_read_that_are_no_likely_copies(
+    elasticsearch: str, small_corpus: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.build import build_index
+    from indexer.stores.elastic import questions
+    from indexer.stores.elastic.writer import build_cluster_index
+
+    lines = [f"total_{i} = weigh_{i}(parcel, {i}) + fee_{i * 7}" for i in range(60)]
+    begun = ["\n".join(lines)]
+    begun += ["\n".join([*lines[4 * n : 4 * n + 20], *(f"shelf_{n}_{i} = lift_{n * i}(crate)" for i in range(30))]) for n in range(10)]
+    rows = [_row(small_corpus[0], f"{number}.py", content) for number, content in enumerate(begun)]
+    options = {"name": "small", "version": "1", "date": "2024-06-07"}
+    build_index(tmp_path / "i", [conform(pa.RecordBatch.from_pylist(rows))], **options)  # type: ignore[arg-type]
+    build_cluster_index(f"es+{elasticsearch}/explained", [conform(pa.RecordBatch.from_pylist(rows))], **options)  # type: ignore[arg-type]
+    read: list[int] = []
+    numbered = questions.Generation.numbered
+    monkeypatch.setattr(questions.Generation, "numbered", lambda self, numbers: read.extend(numbers) or numbered(self, numbers))
+    with Index.open(tmp_path / "i") as folder, wherefrom.open(f"es+{elasticsearch}/explained") as cluster:
+        whole, apart = begun[0], "\n".join(lines[:12] + ["unheard_of = never_seen()"] * 40)
+        assert _without_index(cluster.attribute(whole)) == _without_index(folder.attribute(whole))
+        assert read == []
+        assert _without_index(cluster.attribute(apart)) == _without_index(folder.attribute(apart))
+        assert read != []  # what else holds these lines may hold more of the others
+
+
+def _row(like: dict[str, Any], path: str, content: str) -> dict[str, Any]:
+    same = content_id(content.encode())
+    return like | {"path": path, "content": content, "content_id": same, "document_id": document_id(like["repository"], path, same)}
+
+
 def test_places_are_counted_as_a_folder_counts_them(folder: Index, cluster: Any, small_corpus: list[dict[str, Any]]) -> None:
     from indexer.stores.elastic.questions import Terms
     from indexer.stores.elastic.survey import Survey

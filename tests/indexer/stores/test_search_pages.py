@@ -55,7 +55,7 @@ def _folder(tmp_path: Path) -> Store:
 
 
 def _cluster(elasticsearch: str) -> Store:
-    from indexer.stores.elastic.adding import add_documents
+    from indexer.add import add_documents
     from indexer.stores.elastic.removal import remove
     from indexer.stores.elastic.writer import build_cluster_index
 
