@@ -156,7 +156,7 @@ def served(page_index: str, command: Callable[..., subprocess.Popen[str]], tmp_p
     assert process.wait(HANG_SECONDS) == 0, output.with_suffix(".err").read_text()[-2000:]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, this thread has an event loop, and no other test can begin one
 def browser(chromium: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
