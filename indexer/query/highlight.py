@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import add
+from typing import NamedTuple
 
 from indexer.answers import Extent, Snippet
 from indexer.query.match import spans
@@ -20,8 +23,7 @@ _WHOLE, _PART = 4, 1  # how much more a whole word says than a part of one
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):  # made a thousand times for a page: a dataclass takes three times as long
     """One match: its range in the content, its first line (0-based), which term of the query it belongs to, and its weight."""
 
     start: int
@@ -56,11 +58,13 @@ class _Lines:
 
     @classmethod
     def of(cls, content: str) -> _Lines:
-        starts, ends = [0], []
-        for found in _LINE_END.finditer(content):
-            ends.append(found.start())
-            starts.append(found.end())
-        ends.append(len(content))
+        if "\r" in content:
+            found = [match.span() for match in _LINE_END.finditer(content)]
+            starts, ends = [0, *(end for _, end in found)], [*(start for start, _ in found), len(content)]
+        else:
+            lengths = list(map(len, content.split("\n")))
+            starts = list(accumulate((length + 1 for length in lengths[:-1]), initial=0))
+            ends = list(map(add, starts, lengths))
         if len(starts) > 1 and starts[-1] == len(content):
             starts.pop()
             ends.pop()

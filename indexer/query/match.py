@@ -6,7 +6,7 @@ Not here: choosing what to show (`indexer.query.highlight`), asking a store (`in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexer.text.words import NO_WORD, WORD, indexed_form, lower, part_spans, s
 _WORD_CHARACTER = f"[^{NO_WORD}]"
 _GAP = f"[{NO_WORD}]+"
 _CACHED = 256
+_CACHED_WORDS = 8192  # texts repeat their words
 _SHORT = 2  # characters of a word that stands inside many others
 # Words and their parts begin and end here only: a small letter goes on with what the letter before it began.
 _NO_LETTER_RUN = "(?-i:(?<![A-Za-z])|(?![a-z]))"
@@ -76,20 +77,29 @@ def _has_word(content: str, word: Word) -> bool:
 
 
 def _word_spans(content: str, word: Word) -> Iterator[tuple[int, int, bool]]:
-    form, parts = indexed_form(word.text), set(searchable_parts(word.text))
-    if word.prefix:
-        parts = {form}
+    form, parts = _sought(word)
     is_open = word.prefix or form != lower(word.text)  # the index cuts long words: more may follow in the text
     for start, end in _words_holding(content, tuple(sorted({word.text, *parts})), is_open):
-        text = content[start:end]
-        spelled = indexed_form(text)
-        if spelled == form or (word.prefix and spelled.startswith(form)):
-            yield start, end, True
-            continue
-        for first, last in part_spans(text):
-            part = lower(text[first:last])
-            if part in parts or (word.prefix and part.startswith(form)):
-                yield start + first, start + last, False
+        for first, last, whole in _spans_within(content[start:end], word):
+            yield start + first, start + last, whole
+
+
+@lru_cache(_CACHED)
+def _sought(word: Word) -> tuple[str, frozenset[str]]:
+    """How the index spells a word of a query, and the parts it is found by."""
+    form = indexed_form(word.text)
+    return form, frozenset([form] if word.prefix else searchable_parts(word.text))
+
+
+@lru_cache(_CACHED_WORDS)
+def _spans_within(text: str, word: Word) -> tuple[tuple[int, int, bool], ...]:
+    """What of a word of a text a word of a query matches: all of it, or some of its parts."""
+    form, parts = _sought(word)
+    spelled = indexed_form(text)
+    if spelled == form or (word.prefix and spelled.startswith(form)):
+        return ((0, len(text), True),)
+    named = [(first, last, lower(text[first:last])) for first, last in part_spans(text)]
+    return tuple((first, last, False) for first, last, part in named if part in parts or (word.prefix and part.startswith(form)))
 
 
 def _words_holding(content: str, needles: tuple[str, ...], is_open: bool) -> Iterator[tuple[int, int]]:
@@ -98,10 +108,10 @@ def _words_holding(content: str, needles: tuple[str, ...], is_open: bool) -> Ite
     Looks for needles first: most text is passed over quickly, also where a short one stands inside every other word.
     """
     done = 0
-    for found in _needle_pattern(needles, is_open).finditer(content):
-        if found.start() < done:
+    for found in _needle_starts(content, needles, is_open):
+        if found < done:
             continue
-        start = found.start()
+        start = found
         while start > done and _is_word_character(content[start - 1]):
             start -= 1
         word = WORD.match(content, start)
@@ -110,6 +120,24 @@ def _words_holding(content: str, needles: tuple[str, ...], is_open: bool) -> Ite
             yield word.span()
 
 
+def _needle_starts(content: str, needles: tuple[str, ...], is_open: bool) -> Iterable[int]:
+    """Where the needles stand, ascending. Long ones in a text of ASCII are found at the speed of memory, an expression takes the rest."""
+    if min(map(len, needles)) <= _SHORT or not content.isascii():
+        return (found.start() for found in _needle_pattern(needles, is_open).finditer(content))
+    lowered = content.lower()
+    return sorted(start for needle in set(map(lower, needles)) for start in _all_starts(content, lowered, needle, is_open))
+
+
+def _all_starts(content: str, lowered: str, needle: str, is_open: bool) -> Iterator[int]:
+    start = lowered.find(needle)
+    while start >= 0:
+        end = start + len(needle)
+        if is_open or not (content[end : end + 1].islower() and content[end - 1].isalpha()):
+            yield start
+        start = lowered.find(needle, start + 1)
+
+
+@lru_cache(_CACHED_WORDS)
 def _is_word_character(char: str) -> bool:
     return WORD.match(char) is not None
 
