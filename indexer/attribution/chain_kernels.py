@@ -93,9 +93,9 @@ def is_part(run, exact, tokens, other_tokens):
 
 @njit(cache=True, nogil=True)
 def settle(exact, renamed, suffices, suffices_renamed, tokens, other_tokens):
-    """Exact runs and renamed ones, as one array. A renamed run takes the exact ones that are parts of it in when a changed name recurs in
-    it or when they explain less than half of it; else it is an edit, and gives way to them but for parts that are findings alone.
-    `tokens`, `other_tokens`: where the elements of the renamed streams begin."""
+    """Exact runs and renamed ones, as one array. A renamed run takes the exact ones inside it in when a changed name recurs in it or when
+    they explain less than half of it; else it is an edit, and gives way to those that are parts of it but for what is a finding alone
+    between them. `tokens`, `other_tokens`: where the elements of the renamed streams begin."""
     taken = np.zeros(len(exact), np.bool_)
     by_begin = order_of(exact[:, BEGIN].copy())
     parts = np.empty((len(renamed) * (len(exact) + 1) + 1, COLUMNS), np.int64)
@@ -104,12 +104,12 @@ def settle(exact, renamed, suffices, suffices_renamed, tokens, other_tokens):
         run = renamed[r]
         explained = 0
         for e in range(len(exact)):
-            if not taken[e] and is_part(run, exact[e], tokens, other_tokens) and exact[e, END] - exact[e, BEGIN] >= suffices:
+            if not taken[e] and inside(run, exact[e]) and exact[e, END] - exact[e, BEGIN] >= suffices:
                 explained += exact[e, END] - exact[e, BEGIN]
         if run[RECURRING] or explained * 2 < run[END] - run[BEGIN]:
             n_parts = copy_row(parts, n_parts, renamed, r)
             for e in range(len(exact)):
-                taken[e] |= is_part(run, exact[e], tokens, other_tokens)
+                taken[e] |= inside(run, exact[e])
             continue
         begin, other = run[BEGIN], run[OTHER]
         for e in by_begin:

@@ -67,13 +67,13 @@ def settled(
 
     kept = []
     for run in renamed:
-        inside = [e for e in exact if is_part(run, e)]
+        inside = [e for e in exact if run.holds(e)]
         explained = sum(e.tokens for e in inside if e.tokens >= suffices)
         if run.recurring or explained * 2 < run.tokens:
             kept.append(run)
-            exact = [e for e in exact if not is_part(run, e)]
+            exact = [e for e in exact if not run.holds(e)]
         else:
-            kept += [part for part in between(run, inside) if part.tokens >= suffices_renamed]
+            kept += [part for part in between(run, [e for e in inside if is_part(run, e)]) if part.tokens >= suffices_renamed]
     return exact + kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -156,6 +157,8 @@ def test_an_exact_run_that_repeats_elsewhere_in_a_renamed_one_is_no_part_of_it()
     renamed, there, elsewhere = chains.Run(0, 60, 0, 60, True), chains.Run(5, 45, 5, 45), chains.Run(5, 45, 15, 55)
     for exact, left in ((there, [there, chains.Run(45, 60, 45, 60, True)]), (elsewhere, [elsewhere, renamed])):
         assert runs_of(chain_kernels.settle(rows_of([exact]), rows_of([renamed]), 10, 10, every, every)) == left
+        recurring = replace(renamed, recurring=True)  # whatever is inside it gives way
+        assert runs_of(chain_kernels.settle(rows_of([exact]), rows_of([recurring]), 10, 10, every, every)) == [recurring]
 
 
 @each
