@@ -35,7 +35,7 @@ SMALL_ZSTD_LEVEL = 9  # with full text, which takes three times the rest: .02 of
 IS_FORK, IS_VENDORED, IS_GENERATED, IS_TEST = 1, 2, 4, 8  # On disk: bits of doc.flags; above them the comment family
 COMMENT_SHIFT = 4
 UNKNOWN_DATE = np.iinfo(np.int64).max
-_NOT_IN_ROWS = ("content", "original_content_id")  # an index answers for texts as they were released
+NOT_IN_ROWS = ("content", "original_content_id")  # an index answers for texts as they were released
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def text_of(column: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def rows_of(batch: pa.RecordBatch, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[dict[str, Any]]:
     """The rows as plain values without their content; ids, owner, size and licence category filled in where they were null."""
-    rows: list[dict[str, Any]] = batch.select([name for name in batch.schema.names if name not in _NOT_IN_ROWS]).to_pylist()
+    rows: list[dict[str, Any]] = batch.select([name for name in batch.schema.names if name not in NOT_IN_ROWS]).to_pylist()
     for i, row in enumerate(rows):
         if row["repository"] is None or row["path"] is None:
             raise InputError(f"row {i} of a batch: repository is {row['repository']!r}, path {row['path']!r}; every file needs both")

@@ -48,7 +48,7 @@ HEAP = "1g"
 _WARM_UP = 20
 _CODE = ("indexer", "tests/bench/capacity_measure.py", "tests/bench/wherefrom_engine.py", "tests/elasticsearch_node.py")
 _FINGERPRINTS, _WORDS = ("exact", "renamed", "sides"), ("words", "parts", "path_words")
-_PARTS = {**dict.fromkeys(_FINGERPRINTS, "fingerprints"), **dict.fromkeys(_WORDS, "words"), "_source": "text"}
+_PARTS = {**dict.fromkeys(_FINGERPRINTS, "fingerprints"), **dict.fromkeys(_WORDS, "words"), "kept": "text"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from indexer.corpus import conform
 from indexer.errors import BackendUnavailable, WherefromError
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.writer import build_cluster_index
 from tests.bench.parts import commit
@@ -235,8 +236,8 @@ def _interrupted(batches: list[pa.RecordBatch], at: int, dead: Node, back: threa
 
 def _stored(location: str) -> list[dict[str, Any]]:
     place = place_of(location)
-    answer = connect(place).search(index=place.name, size=10_000, source=["row"])
-    return [hit["_source"]["row"] for hit in answer["hits"]["hits"]]
+    answer = connect(place).search(index=place.name, size=10_000, docvalue_fields=[KEPT])
+    return [kept_of(hit).row for hit in answer["hits"]["hits"]]
 
 
 def test_two_nodes_gone_are_503_until_they_return(nodes: list[Node], tmp_path: Path) -> None:

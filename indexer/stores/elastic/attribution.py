@@ -24,6 +24,7 @@ from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
+from indexer.stores.elastic.kept import Kept
 from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
 from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
@@ -120,7 +121,7 @@ class _Cluster:
         self.awaited = {}
         self._add(dict.fromkeys(more) | self.generation.numbered(more))
 
-    def _add(self, texts: dict[int, Json | None] | dict[int, Json]) -> None:
+    def _add(self, texts: dict[int, Kept | None] | dict[int, Kept]) -> None:
         there = [text for _, text in sorted(texts.items()) if text is not None]  # their order in the index decides between equals
         self.texts |= texts.keys()
         self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}

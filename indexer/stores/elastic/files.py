@@ -12,6 +12,7 @@ import numpy as np
 from indexer.answers import CANDIDATE_PLACES, Candidate, Candidates, FilePage, Partial
 from indexer.errors import InputError
 from indexer.segment.prepare import name_hash
+from indexer.stores.elastic.kept import WITH_KEPT, kept_of
 from indexer.stores.elastic.mapping import signed, terms_of
 from indexer.stores.elastic.questions import Generation, Json
 from indexer.stores.elastic.repositories import MOST_LISTED
@@ -31,13 +32,13 @@ def file_page(generation: Generation, repository: str, limit: int, cursor: str |
         "track_total_hits": True,
         "query": {"term": {"repository_key": signed(name_hash(repository))}},
         "sort": [{"number": "asc"}],
-        "_source": ["row"],
+        **WITH_KEPT,
         **({} if last is None else {"search_after": [last]}),
     }
     (answer,) = generation.search([body])
     hits = answer["hits"]["hits"]
     return FilePage(
-        files=tuple(file_of_row(hit["_source"]["row"]) for hit in hits[:limit]),
+        files=tuple(file_of_row(kept_of(hit).row) for hit in hits[:limit]),
         total=answer["hits"]["total"]["value"],
         cursor=cursor_at(hits[limit - 1]["sort"][0], generation.info, repository) if len(hits) > limit else None,
         index=generation.info,
@@ -82,7 +83,7 @@ def _holding(terms: Sequence[str], window: Sequence[int]) -> Json:
 
 def _rows(generation: Generation, numbers: Sequence[int]) -> dict[int, Json]:
     bodies = [
-        {"size": len(some), "query": {"terms": {"number": list(some)}}, "sort": [{"number": "asc"}], "_source": ["row"]}
+        {"size": len(some), "query": {"terms": {"number": list(some)}}, "sort": [{"number": "asc"}], **WITH_KEPT}
         for some in (numbers[i : i + 1000] for i in range(0, len(numbers), 1000))
     ]
-    return {hit["sort"][0]: hit["_source"]["row"] for answer in generation.search(bodies) for hit in answer["hits"]["hits"]}
+    return {hit["sort"][0]: kept_of(hit).row for answer in generation.search(bodies) for hit in answer["hits"]["hits"]}

@@ -26,9 +26,10 @@ from indexer.pages import PageWriter
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic.filter_copy import fetch
 from indexer.stores.elastic.filter_pieces import Part, manifest_of
+from indexer.stores.elastic.kept import kept_of
 from indexer.stores.elastic.questions import Generation
 from indexer.stores.elastic.settings import Place
-from indexer.stores.elastic.verify import every_source
+from indexer.stores.elastic.verify import every_document
 from indexer.text.tokens import tokenize
 
 MOST_PARTS = 8  # each is one more look-up a fingerprint
@@ -76,8 +77,8 @@ def gather(
     """Takes the fingerprints of the documents that are left of a generation, numbered from `first` to before `end`; `progress(bytes)`.
     Reads their texts."""
     waiting: list[bytes] = []
-    for _, source in every_source(generation, first, end):
-        waiting.append(source["content"].encode())
+    for hit in every_document(generation, first, end):
+        waiting.append(kept_of(hit).text)
         if progress:
             progress(len(waiting[-1]))
         if len(waiting) == _PAGE:

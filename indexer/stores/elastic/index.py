@@ -155,13 +155,12 @@ class ClusterIndex:
 
     def document(self, document_id: str) -> Document:
         """A document with its content. Raises DocumentNotFound, BackendUnavailable."""
-        found = self._generation.within().documents([document_id]) if document_id else {}
-        if document_id not in found:
+        found = self._generation.within().document(document_id) if document_id else None
+        if found is None:
             raise DocumentNotFound(
                 f"no document {document_id!r} in {self.info.name}; ids are 24 hex digits, as `sources[].document_id` gives them"
             )
-        row = found[document_id]["row"] | {"content": found[document_id]["content"]}
-        return Document(**(row | {"licenses": tuple(row["licenses"])}))
+        return Document(**(found.row | {"content": found.content, "licenses": tuple(found.row["licenses"])}))
 
     def search(
         self,

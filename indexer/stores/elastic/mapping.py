@@ -2,7 +2,7 @@
 
 Fields: `exact`, `renamed`, terms of the fingerprints of both channels; `sides`, short hashes of an exact fingerprint with one of
 its two contexts; `words`, `parts`, `path_words` as in the local full text; `language license repository owner path` in lower case;
-`facet_*` as written; `row`, `content` and its `crc32`, kept in `_source` alone, where nothing else is.
+`facet_*` as written; `kept`, row and text (see that module). There is no `_source`.
 
 Not here: how documents get there (`writer`).
 """
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from indexer.fingerprint.spec import SPEC
 from indexer.fingerprint.winnow import CONTEXT_BITS
+from indexer.stores.elastic.kept import KEPT
 
-FORMAT_VERSION = 3  # 1 had no repositories, 2 longer terms in `sides`
+FORMAT_VERSION = 4  # 1 had no repositories, 2 longer terms in `sides`, 3 kept texts in `_source`
 META = "wherefrom"
 FACETS = {"language": "facet_language", "license": "facet_license", "owner": "facet_owner"}
 RIGHT, LEFT, ANY = 0, 1, 2  # On disk: what the context of a term of `sides` is of; ANY: the document has more places than are kept
@@ -36,7 +37,6 @@ SATURATION = 3.0  # a fingerprint scores idf * (SATURATION + 1) * places / (plac
 SIMILARITIES = {"places": {"type": "BM25", "k1": SATURATION, "b": 0.0}}
 _KEYWORD = {"type": "keyword", "doc_values": False, "norms": False}
 _FACET = {"type": "keyword", "index": False}
-_KEPT = {"type": "keyword", "index": False, "doc_values": False}
 
 # On disk: a change here needs FORMAT_VERSION + 1
 _PROPERTIES: dict[str, Any] = {
@@ -53,16 +53,13 @@ _PROPERTIES: dict[str, Any] = {
     "path_as_written": _KEYWORD,
     **dict.fromkeys(("language", "license", "repository", "owner", "path"), _KEYWORD),
     **dict.fromkeys(FACETS.values(), _FACET),
-    "content": _KEPT,
-    "crc32": {"type": "long", "index": False, "doc_values": False},
-    "row": {"type": "object", "enabled": False},
+    KEPT: {"type": "binary", "doc_values": True},
 }
 
 
 def mapping(meta: dict[str, Any]) -> dict[str, Any]:
     """The mapping of a new index; `meta` says what it is an index of."""
-    kept = {"includes": ["content", "crc32", "row"]}  # the rest is searched and never shown
-    return {"dynamic": "strict", "_source": kept, "properties": _PROPERTIES, "_meta": {META: meta}}
+    return {"dynamic": "strict", "_source": {"enabled": False}, "properties": _PROPERTIES, "_meta": {META: meta}}
 
 
 def terms_of(values: NDArray[np.uint64]) -> list[str]:

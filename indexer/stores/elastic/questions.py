@@ -20,7 +20,8 @@ from indexer.answers import Exclusion, IndexInfo
 from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
-from indexer.stores.elastic.cluster import Until, get_many, search_many, term_vectors, within
+from indexer.stores.elastic.cluster import Until, search_many, term_vectors, within
+from indexer.stores.elastic.kept import WITH_KEPT, Kept, kept_of
 from indexer.stores.elastic.mapping import SATURATION, agreeing_sides, signed, terms_of
 from indexer.stores.elastic.routing import routings
 from indexer.stores.elastic.settings import Place
@@ -72,12 +73,13 @@ class Generation:
             answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until)
         return answers
 
-    def documents(self, ids: Sequence[str]) -> dict[str, Json]:
-        """`row` and `content` of documents by id, without those that are gone."""
-        return get_many(self.client, self.place, self.index, ids, self.until) if ids else {}
+    def document(self, document_id: str) -> Kept | None:
+        """A document by its id; None where it is gone."""
+        (answer,) = self.search([{"query": {"ids": {"values": [document_id]}}, "track_total_hits": False, **WITH_KEPT}])
+        return next(map(kept_of, answer["hits"]["hits"]), None)
 
-    def numbered(self, numbers: Sequence[int]) -> dict[int, Json]:
-        """The same by their numbers; reads no more than is needed: an id costs unpacking a block of texts."""
+    def numbered(self, numbers: Sequence[int]) -> dict[int, Kept]:
+        """Documents by their numbers, without those that are gone."""
         windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
         bodies = [{"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, **_WITH_TEXT} for window in windows]
         return texts_of(self.search(bodies))
@@ -190,12 +192,12 @@ def windows(prints: list[int]) -> Iterable[list[int]]:
 
 
 BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
-_WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], "_source": True}
+_WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], **WITH_KEPT}
 
 
 def further(
     generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[int], left_out: list[Json]
-) -> dict[int, Json]:
+) -> dict[int, Kept]:
     """More documents, by number, that may hold a run of the guaranteed length around one of some exact fingerprints."""
     clauses = [terms.clause(i) if files[i] <= SHORT_LIST else _agreeing(terms, i) for i in prints]
     known = {"terms": {"number": list(have)}}
@@ -216,9 +218,9 @@ def _agreeing(terms: Terms, i: int) -> Json:
     return {"bool": {"must": [terms.clause(i)], "filter": [{"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
 
 
-def texts_of(answers: Sequence[Json]) -> dict[int, Json]:
+def texts_of(answers: Sequence[Json]) -> dict[int, Kept]:
     """The documents of some answers, by number."""
-    return {hit["sort"][-1]: hit["_source"] for answer in answers for hit in answer["hits"]["hits"]}
+    return {hit["sort"][-1]: kept_of(hit) for answer in answers for hit in answer["hits"]["hits"]}
 
 
 def frequencies(generation: Generation, terms: Terms, stretches: Sequence[Sequence[int]], left_out: list[Json]) -> list[Frequency]:

@@ -16,6 +16,7 @@ from indexer.query.cursor import Behind
 from indexer.query.page import MOST_HITS, MOST_READ, MOST_SECONDS, Filled, Found, fill, groups_of
 from indexer.query.parse import parse
 from indexer.query.tree import FieldName, Node, has_literals, restrict
+from indexer.stores.elastic.kept import WITH_KEPT, kept_of
 from indexer.stores.elastic.mapping import FACETS
 from indexer.stores.elastic.query import to_query
 from indexer.stores.elastic.questions import Generation
@@ -79,8 +80,8 @@ class _Ranking:
         while read < MOST_READ and time.monotonic() < self._until:
             answer = self._ask(after, min(step, MOST_READ - read), is_first=read == 0)
             for hit in answer["hits"]["hits"]:
-                source, after = hit["_source"], hit["sort"]
-                yield Found(after[0], after[1], source["row"], partial(str, source["content"]))
+                kept, after = kept_of(hit), hit["sort"]
+                yield Found(after[0], after[1], kept.row, partial(getattr, kept, "content"))
             read, full, step = read + step, len(answer["hits"]["hits"]) == step, _STEP
             if answer["timed_out"] or not full:
                 return
@@ -93,6 +94,7 @@ class _Ranking:
             "query": self._query,
             "sort": _BEST_FIRST,
             "track_scores": True,
+            **WITH_KEPT,
         }
         body |= {"search_after": after} if after else {}
         body |= {"aggs": {name: {"terms": {"field": field, "size": _FACET_VALUES}} for name, field in FACETS.items()}} if is_first else {}
@@ -106,7 +108,7 @@ class _Ranking:
         """Where the ranking goes on. Scores change with the index: then behind what the document scores now, if it is still there."""
         if behind.generation != self._generation.info.generation:
             one = {"bool": {"must": [self._query], "filter": [{"ids": {"values": [behind.document_id]}}]}}
-            (answer,) = self._generation.search([{"size": 1, "query": one, "sort": _BEST_FIRST, "track_scores": True, "_source": False}])
+            (answer,) = self._generation.search([{"size": 1, "query": one, "sort": _BEST_FIRST, "track_scores": True}])
             for hit in answer["hits"]["hits"]:
                 return list(hit["sort"])
         return [behind.score, behind.number]

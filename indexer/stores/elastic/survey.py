@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from indexer.attribution.candidate_kernels import TIE
 from indexer.attribution.candidates import read_first, weights_of
 from indexer.attribution.whole import Frequency
+from indexer.stores.elastic.kept import WITH_KEPT, Kept
 from indexer.stores.elastic.questions import (
     BEST_FIRST,
     CANDIDATES,
@@ -29,8 +30,8 @@ from indexer.stores.elastic.questions import (
 )
 
 _AT_ONCE = 2  # documents of a window that are read at once: for most texts no other matters
-_READ: Json = {"size": _AT_ONCE, "_source": True}
-_TOLD: Json = {  # an id would cost unpacking a block of texts
+_READ: Json = {"size": _AT_ONCE, **WITH_KEPT}
+_TOLD: Json = {
     "size": CANDIDATES,
     "stored_fields": "_none_",
     "docvalue_fields": ["repository_key", "owner_key"],
@@ -57,7 +58,7 @@ class Survey:
     owners: NDArray[np.int64]
     holds: NDArray[np.bool_]
     scores: NDArray[np.float64]
-    texts: dict[int, Json]
+    texts: dict[int, Kept]
     looked_for: list[list[int]]
 
     @classmethod

@@ -16,6 +16,7 @@ from elasticsearch import Elasticsearch
 
 from indexer.errors import AccessRefused, BackendUnavailable, InputError, OutOfSpace, WorkerLost
 from indexer.stores.elastic.cluster import search_many
+from indexer.stores.elastic.kept import WITH_KEPT, kept_of
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.settings import Place
 
@@ -50,9 +51,9 @@ class Loaded:
         if first >= self.end:
             return [False] * len(rows)
         places = {"range": {"number": {"gte": first, "lt": first + len(rows)}}}
-        body = {"size": len(rows), "query": places, "sort": [{"number": "asc"}], "_source": ["row"], "track_total_hits": False}
+        body = {"size": len(rows), "query": places, "sort": [{"number": "asc"}], "track_total_hits": False, **WITH_KEPT}
         (answer,) = search_many(self.client, self.place, self.index, [body])
-        there = {hit["sort"][0] - first: hit["_source"]["row"] for hit in answer["hits"]["hits"]}
+        there = {hit["sort"][0] - first: kept_of(hit).row for hit in answer["hits"]["hits"]}
         if any(rows[i] != row for i, row in there.items()):
             raise self._changed()
         return [i in there for i in range(len(rows))]

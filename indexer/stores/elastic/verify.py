@@ -6,14 +6,13 @@ Not here: the cluster's own files, which it checks itself when it opens them.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from indexer.answers import Verification
-from indexer.errors import UnusableIndex
+from indexer.errors import IndexCorrupt, UnusableIndex
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic.filter_pieces import manifest_of
+from indexer.stores.elastic.kept import KEPT, Json, kept_of
 from indexer.stores.elastic.questions import Generation
 
 _PAGE = 100  # documents
@@ -23,13 +22,12 @@ def verify(generation: Generation, progress: Callable[[int], None] | None = None
     """Reads a whole generation. Raises BackendUnavailable."""
     documents = size = 0
     problems = []
-    for name, source in every_source(generation):
-        data = source["content"].encode()
-        documents, size = documents + 1, size + len(data)
-        if zlib.crc32(data) != source["crc32"]:
-            problems.append(f"{generation.index}: the text of document {name} is not the one that was loaded")
+    for hit in every_document(generation):
+        length, problem = _checked(generation, hit)
+        documents, size = documents + 1, size + length
+        problems += [problem] if problem else []
         if progress:
-            progress(len(data))
+            progress(length)
     for length, problem in _filter_problems(generation):
         size += length
         problems += [problem] if problem else []
@@ -43,6 +41,18 @@ def verify(generation: Generation, progress: Callable[[int], None] | None = None
     return Verification(1, size, documents, tuple(problems))
 
 
+def _checked(generation: Generation, hit: Json) -> tuple[int, str | None]:
+    """The size of a document's text, and what is wrong with it."""
+    name = hit["_id"]
+    try:
+        kept = kept_of(hit)
+    except IndexCorrupt:
+        return 0, f"{generation.index}: document {name} is not what was loaded; its text fails its checksum"
+    if kept.row["document_id"] != name:
+        return len(kept.text), f"{generation.index}: document {name} is not what was loaded; it has the text of {kept.row['document_id']}"
+    return len(kept.text), None
+
+
 def _filter_problems(generation: Generation) -> Iterator[tuple[int, str | None]]:
     """The size of each piece of the filter, and what is wrong with it."""
     try:
@@ -52,15 +62,15 @@ def _filter_problems(generation: Generation) -> Iterator[tuple[int, str | None]]
         yield 0, str(error)
 
 
-def every_source(generation: Generation, first: int = 0, end: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The id and source of each document numbered from `first` to before `end`, in the order they were loaded."""
+def every_document(generation: Generation, first: int = 0, end: int | None = None) -> Iterator[Json]:
+    """The hit, with what it keeps, of each document numbered from `first` to before `end`, in the order they were loaded."""
     after: list[int] = [first - 1]
     wanted = {"match_all": {}} if end is None else {"range": {"number": {"lt": end}}}
     while True:
         body = {"size": _PAGE, "query": wanted, "sort": [{"number": "asc"}], "search_after": after, "track_total_hits": False}
-        (answer,) = generation.search([body])
+        (answer,) = generation.search([body | {"docvalue_fields": [KEPT]}])
         hits = answer["hits"]["hits"]
         if not hits:
             return
-        yield from ((hit["_id"], hit["_source"]) for hit in hits)
+        yield from hits
         after = hits[-1]["sort"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_part
 from indexer.stores.elastic.generations import check_free, delete, number_of, taken_up
+from indexer.stores.elastic.kept import KEPT, packed
 from indexer.stores.elastic.lock import write_lock
 from indexer.stores.elastic.mapping import FACETS, joined_terms, meta_of, new_meta, sides_of, signed
 from indexer.stores.elastic.settings import Place, place_of
@@ -141,7 +141,7 @@ def load_documents(batches: Iterable[pa.RecordBatch], counts: Counts, loaded: Lo
     def done(_: int) -> None:
         nonlocal is_first
         if is_first:
-            client.indices.refresh(index=loaded.index)  # what is left out of _source goes when segments are merged: there have to be two
+            client.indices.refresh(index=loaded.index)  # what only replicas want goes when segments are merged: there have to be two
         is_first = False
         if progress:
             progress(counts.rows, counts.text_bytes, "loading")
@@ -170,7 +170,7 @@ def _complete(
     if counts.text_bytes >= _WORTH_WAITING:
         _await_leases(client, index)
         slow.indices.flush(index=index, force=True)
-    slow.indices.forcemerge(index=index, max_num_segments=1)  # what was left out of _source goes with it
+    slow.indices.forcemerge(index=index, max_num_segments=1)  # what only replicas want goes with it
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
     done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0}
     done |= {"covered_from": meta["generation"], "shards": place.shards, "complete": True}
@@ -218,8 +218,7 @@ def count_batch(batch: pa.RecordBatch, counts: Counts) -> None:
 def documents_of(batch: pa.RecordBatch, counts: Counts) -> list[dict[str, Any]]:
     """A batch of FILES_SCHEMA as the documents of a bulk request, but for their numbers."""
     data, offsets = text_of(batch.column("content"))
-    rows, contents = rows_of(batch, data, offsets), batch.column("content").to_pylist()
-    tokens = tokenize(data, offsets)
+    rows, tokens = rows_of(batch, data, offsets), tokenize(data, offsets)
     exact = fingerprint_exact(tokens, SPEC.exact, capped=True)
     renamed = fingerprint_renamed(rename(tokens), SPEC.renamed, capped=True)
     streams, paths = analyze(tokens).texts(), path_words([row["path"] for row in rows])
@@ -242,9 +241,7 @@ def documents_of(batch: pa.RecordBatch, counts: Counts) -> list[dict[str, Any]]:
                 "path_words": paths[i],
                 "path_as_written": row["path"],
                 **_fields(row),
-                "content": contents[i] or "",
-                "crc32": zlib.crc32(data[offsets[i] : offsets[i + 1]].tobytes()),
-                "row": row,
+                KEPT: packed(row, data[offsets[i] : offsets[i + 1]].tobytes()),
             }
         )
     return made

@@ -21,6 +21,7 @@ from indexer.index import Index
 from indexer.stores.elastic import filter_making, filter_pieces, lock
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.lock import LOCKS, write_lock
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.merging import merge
@@ -218,8 +219,8 @@ def test_a_killed_addition_goes_on_where_it_was(location: str, tmp_path: Path) -
 
 
 def _stored(location: str) -> list[Any]:
-    answer = connect(place_of(location)).search(index=_index(location), size=10_000, sort=[{"number": "asc"}])
-    return [(hit["_id"], hit["sort"], hit["_source"]["crc32"]) for hit in answer["hits"]["hits"]]
+    answer = connect(place_of(location)).search(index=_index(location), size=10_000, sort=[{"number": "asc"}], docvalue_fields=[KEPT])
+    return [(hit["_id"], hit["sort"], kept_of(hit)) for hit in answer["hits"]["hits"]]
 
 
 def _cut_off(location: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

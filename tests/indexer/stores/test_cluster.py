@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from indexer.errors import (
 from indexer.index import Index
 from indexer.stores.elastic.cluster import connect, ours
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.kept import KEPT
 from indexer.stores.elastic.removal import remove
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.writer import build_cluster_index
@@ -126,12 +128,18 @@ def test_an_index_of_another_kind_is_refused(
         ClusterIndex.open(location)
 
 
-def test_verify_names_a_document_that_was_changed(location: str, build: Callable[..., ClusterIndex]) -> None:
+def test_verify_names_a_document_that_was_damaged_or_is_another(location: str, build: Callable[..., ClusterIndex]) -> None:
     index = build([_text("apple"), _text("pear")])
     client, (name,) = connect(place_of(location)), _indexes(location)
-    found = client.search(index=name, query={"match_all": {}})["hits"]["hits"][0]
-    client.index(index=name, id=found["_id"], document=found["_source"] | {"content": "changed", "number": 0}, refresh=True)
-    assert any(found["_id"] in problem for problem in index.verify().problems)
+    one, other = client.search(index=name, docvalue_fields=[KEPT], sort=["number"])["hits"]["hits"]
+    frame = one["fields"][KEPT][0]
+    damaged = b64decode(frame)[:-1] + bytes([b64decode(frame)[-1] ^ 1])
+    for number, (hit, kept) in enumerate(((one, b64encode(damaged).decode()), (other, frame))):
+        client.index(index=name, id=hit["_id"], document={"number": number, KEPT: kept}, refresh=True)
+    problems = index.verify().problems
+    assert len(problems) == 2 and one["_id"] in problems[0] and other["_id"] in problems[1]
+    with pytest.raises(IndexCorrupt, match="wherefrom verify"):
+        index.document(one["_id"])
 
 
 def test_what_is_removed_is_gone_for_every_answer_at_once(location: str, build: Callable[..., ClusterIndex]) -> None:

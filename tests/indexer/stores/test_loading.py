@@ -17,6 +17,7 @@ from indexer.errors import BackendUnavailable, IndexNotFound
 from indexer.stores.elastic import bulk
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.settings import PREFIX, place_of
 from indexer.stores.elastic.unfinished import InputChanged
@@ -36,11 +37,11 @@ def location(elasticsearch: str, request: pytest.FixtureRequest) -> Iterator[str
 
 
 def _stored(location: str, index: str) -> dict[str, Any]:
-    """Each document's number, row and checksum by its id."""
+    """Each document's number and what is kept of it, by its id."""
     client = connect(place_of(location))
     client.indices.refresh(index=index)
-    answer = client.search(index=index, size=10_000, sort=[{"number": "asc"}])
-    return {hit["_id"]: (hit["sort"][0], hit["_source"]["row"], hit["_source"]["crc32"]) for hit in answer["hits"]["hits"]}
+    answer = client.search(index=index, size=10_000, sort=[{"number": "asc"}], docvalue_fields=[KEPT])
+    return {hit["_id"]: (hit["sort"][0], kept_of(hit)) for hit in answer["hits"]["hits"]}
 
 
 def _index(location: str, number: int = 1) -> str:
