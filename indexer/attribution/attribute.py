@@ -192,22 +192,29 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     """Where a fingerprint of the exact channel hit and no run covers it, every document that holds it is looked at: the guarantee
     wins over the caps. A fingerprint with as many places in a document as are kept may have more: that document is read whole."""
     is_open = search.uncovered()
-    if search.finder.whole is None and not kernels.count_true(is_open):
+    if not kernels.count_true(is_open):
         return
     budget = _verify_open(search, candidates, is_open, MOST_FURTHER + _more(search))
     unread = is_open & search.finder.cut
     if budget > 0 and unread.any():
-        _verify_open(search, search.finder.read_on(unread), is_open, budget)
-    if (is_open & search.finder.cut).any() or (search.finder.whole is not None and search.finder.whole.lacks(is_open)):
+        _verify_open(search, search.finder.read_on(unread), is_open, budget, unread)
+    if (is_open & search.finder.cut).any() or (search.finder.whole is not None and search.finder.whole.gave_up):
         search.limits.append("postings")
     if search.comparer.cut and is_open.any():
         search.limits.append("runs")
 
 
-def _verify_open(search: _Search, candidates: Candidates, is_open: NDArray[np.bool_], budget: int) -> int:
-    """Looks at the candidates that hold an open fingerprint, as long as one is open; returns what is left of the budget."""
-    i = candidates.next_open(is_open, 0)
-    while i < len(candidates):
+def _verify_open(
+    search: _Search, candidates: Candidates, is_open: NDArray[np.bool_], budget: int, read_on: NDArray[np.bool_] | None = None
+) -> int:
+    """Looks at the candidates that hold an open fingerprint, as long as one is open; returns what is left of the budget, 0 where the next
+    one may be missing. `read_on`: the lists that they are of, if not of all."""
+    whole, i = search.finder.whole, candidates.next_open(is_open, 0)
+    while True:
+        if whole is not None and whole.lacks(is_open, candidates.scores[i] if i < len(candidates) else 0.0, read_on):
+            return 0
+        if i == len(candidates):
+            return budget
         if budget == 0:
             search.limits.append("candidates")
             return 0
@@ -217,4 +224,3 @@ def _verify_open(search: _Search, candidates: Candidates, is_open: NDArray[np.bo
         if search.verify(candidates, i, whole=bool(candidates.other_places[i])):
             is_open &= search.uncovered()
         i = candidates.next_open(is_open, i + 1)
-    return budget

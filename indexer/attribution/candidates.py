@@ -155,6 +155,9 @@ class Finder:
             found.append(groups)
         if self.whole is None:
             self.counts = _in_all(self._counts - self._dead)
+        if self.whole is not None and len(found) > 1:
+            order = [self.whole.order_of(s, groups[0]) for s, groups in enumerate(found)]
+            return _joined(found, len(self._query), np.concatenate(order))
         return _joined(found, len(self._query))
 
     def _read_of_all(self, whole: Whole, wanted: NDArray[np.bool_], reading: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -172,6 +175,11 @@ def _in_all(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def read_first(postings: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which fingerprints' lists are read for a text's candidates, by how many postings each has: bool (prints,)."""
     return _read(postings, np.ones(len(postings), np.bool_), _bounds(len(postings), 1))
+
+
+def read_further(postings: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of those wanted are read by `Finder.read_on`."""
+    return _read(postings, wanted, _bounds(len(postings), FURTHER))
 
 
 def _bounds(n: int, times: int) -> tuple[int, ...]:
@@ -192,14 +200,15 @@ def weights_of(counts: NDArray[np.int64], documents: int) -> NDArray[np.float64]
     return np.log2(1 + documents / np.maximum(counts, 1))
 
 
-def _joined(found: list[tuple[NDArray[Any], ...]], n_tokens: int) -> Candidates:
-    """The groups of all segments, best first; each reaches over as many tokens as the text has beyond its last diagonal."""
+def _joined(found: list[tuple[NDArray[Any], ...]], n_tokens: int, order: NDArray[np.int64] | None = None) -> Candidates:
+    """The groups of all segments, best first, equal ones in the `order` given or in that of the segments; each reaches over as many
+    tokens as the text has beyond its last diagonal."""
     numbers = np.repeat(np.arange(len(found)), [len(groups[0]) for groups in found])
     parts = found[0] if len(found) == 1 else tuple(np.concatenate(each) for each in zip(*found, strict=True))
     docs, begins, lasts, scores, other, first_hits, last_hits, prints, elsewhere = parts
     if len(found) == 1:
         return Candidates(numbers, docs, begins, lasts + n_tokens, scores, other, first_hits, last_hits, prints, elsewhere)
     bases = np.cumsum([0, *(len(groups[-1]) for groups in found)])[numbers]
-    best = np.argsort(-scores, kind="stable")
+    best = np.argsort(-scores, kind="stable") if order is None else np.lexsort((order, -scores))
     first_hits, last_hits, ends = (first_hits + bases)[best], (last_hits + bases)[best], lasts[best] + n_tokens
     return Candidates(numbers[best], docs[best], begins[best], ends, scores[best], other[best], first_hits, last_hits, prints, elsewhere)

@@ -55,8 +55,16 @@ class Whole(Protocol):
         for those that score no more than `least`. With `copies_of` only likely copies of these candidates count, unless they would
         be passed over for others: `most` candidates are looked at."""
 
-    def lacks(self, is_open: NDArray[np.bool_]) -> bool:
-        """Whether documents are missing from the segments that hold one of the fingerprints given."""
+    def lacks(self, is_open: NDArray[np.bool_], score: float, read_on: NDArray[np.bool_] | None) -> bool:
+        """Whether documents are missing from the segments that hold one of the open fingerprints and may score more; then the question
+        is asked again with more of them. What scores is every list that was read, with `read_on` the lists of these alone."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether documents are missing that are not fetched any more."""
+
+    def order_of(self, segment: int, docs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where in the corpus documents of a segment stand: int64 (docs,). Of equals the first is looked at."""
 
     def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
         """How many hold all of the fingerprints of each of some stretches, which hold one at least."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
 from indexer.attribution.attribute import LIKE_THE_BEST, Ask, attribute_query
-from indexer.attribution.candidates import Candidates
+from indexer.attribution.candidates import Candidates, read_further, weights_of
 from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
@@ -24,23 +24,33 @@ from indexer.errors import BackendUnavailable
 from indexer.fingerprint.spec import Channel
 from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
-from indexer.stores.elastic.kept import Kept
+from indexer.stores.elastic.kept import Kept, kept_of
 from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
 from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
 
-MOST_ROUNDS = 8  # of fetching more
+MOST_ROUNDS = 8  # of fetching documents that hold what is open
+_AT_ONCE = 2  # documents made into a segment first: for most texts no others matter
+_AT_MOST = 288  # documents fetched at once, as many as attribution may look at
 _ROUNDING = 1e-9  # equal sums of weights may differ by so much
+
+
+@dataclass(frozen=True, slots=True)
+class _Holders:
+    """The documents that hold one of `prints` in some lists: all that may score more than `others` are fetched."""
+
+    prints: frozenset[int]
+    others: float
 
 
 @dataclass(slots=True)
 class _Cluster:
     """The corpus behind the fetched documents, as indexer.attribution.whole.Whole says.
 
-    `texts`: the numbers of the documents fetched, with those that are gone; `unread`: what others may score at most, by number, and
-    `is_listed`: all that are worth it; `exhausted` bool (prints,): no others may matter. `awaited`, of `unread`, and `open`: what
-    attribution asked for.
+    `numbers`: those of each segment's documents, `fetched` of all; `unread`: what others may score at most, by number, and `others` what
+    those may that are not among them. Attribution asked for some of these, `awaited`, all above `least`, or for holders of the
+    fingerprints `open`, by the lists of `read_on` or all lists read; `holders` says which of these there are already.
     """
 
     generation: Generation
@@ -48,23 +58,27 @@ class _Cluster:
     terms: Terms
     left_out: list[Json]
     survey: Survey
-    exhausted: NDArray[np.bool_]
-    texts: set[int] = field(default_factory=set)
+    unread: dict[int, float]
+    others: float
+    fetched: set[int] = field(default_factory=set)
     segments: tuple[Scratch, ...] = ()
-    open: list[int] = field(default_factory=list)
-    unread: dict[int, float] = field(default_factory=dict)
-    is_listed: bool = False
+    numbers: tuple[NDArray[np.int64], ...] = ()
     awaited: dict[int, float] = field(default_factory=dict)
+    least: float = np.inf
+    open: list[int] = field(default_factory=list)
+    read_on: NDArray[np.bool_] | None = None
+    holders_of: dict[bool, _Holders] = field(default_factory=dict)
+    rounds: int = MOST_ROUNDS
+    gave_up: bool = False
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
         """What the first requests tell."""
         terms, left_out = Terms.of(query), questions.without(exclude)
         survey = Survey.of(generation, terms, left_out)
-        made = cls(generation, query, terms, left_out, survey, np.zeros(len(terms), np.bool_))
-        made.unread = dict(zip(survey.numbers.tolist(), survey.scores.tolist(), strict=True))
-        made.is_listed = len(survey.numbers) < CANDIDATES
-        made._add(survey.texts)
+        unread = dict(zip(survey.numbers.tolist(), survey.scores.tolist(), strict=True))
+        made = cls(generation, query, terms, left_out, survey, unread, survey.others)
+        made._fetch(list(survey.best)[:_AT_ONCE])
         return made
 
     @property
@@ -76,6 +90,11 @@ class _Cluster:
     def postings(self) -> NDArray[np.int64]:
         """How many places each has."""
         return self.survey.postings
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether attribution asked for more documents."""
+        return self.least < np.inf or bool(self.open)
 
     @property
     def holders(self) -> NDArray[np.int64]:
@@ -92,17 +111,19 @@ class _Cluster:
         """How many the corpus has."""
         return self.generation.repositories
 
+    def order_of(self, segment: int, docs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of a segment's documents."""
+        return self.numbers[segment][docs]
+
     def may_beat(self, score: float, least: float, copies_of: Candidates | None, most: int) -> bool:
         """Whether documents that are missing may score more; those are fetched next that may be looked at."""
-        wanted = {number: bound for number, bound in self.unread.items() if bound > least}
-        if copies_of is not None and self._knows_above(least) and int((copies_of.scores >= least).sum()) + len(wanted) <= most:
+        wanted, others = {number: bound for number, bound in self.unread.items() if bound > least}, self.others
+        if copies_of is not None and others <= least and int((copies_of.scores >= least).sum()) + len(wanted) <= most:
             wanted = self._likely(wanted, copies_of)
-        self.awaited = wanted if max(wanted.values(), default=0.0) > score + _ROUNDING else {}
-        return bool(self.awaited)
-
-    def _knows_above(self, least: float) -> bool:
-        """Whether all documents that may score more are known; one search names those first that may score most."""
-        return self.is_listed or (len(self.survey.looked_for) == 1 and float(self.survey.scores.min(initial=np.inf)) <= least)
+        if max(others, *wanted.values(), 0.0) <= score + _ROUNDING:
+            return False
+        self.awaited, self.least = wanted, least
+        return True
 
     def _likely(self, wanted: dict[int, float], copies_of: Candidates) -> dict[int, float]:
         """Those that may score well beside the best candidates which hold the same fingerprints."""
@@ -110,46 +131,70 @@ class _Cluster:
         beside = dict(zip(self.survey.numbers.tolist(), np.where(self.survey.holds, best, np.inf).min(1).tolist(), strict=True))
         return {number: bound for number, bound in wanted.items() if bound >= LIKE_THE_BEST * beside.get(number, 0.0) - _ROUNDING}
 
-    def fetch_likely(self) -> None:
-        """Fetches the awaited documents that may score best, as many as there are: what is at hand is compared again with them."""
-        most = max(CANDIDATES // 2, len(self.texts))
-        if not self.is_listed and len(self.unread) <= most:
-            listed = self.survey.listed(self.generation, self.terms, self.left_out) | self.unread
-            self.unread = {number: score for number, score in listed.items() if number not in self.texts}
-            self.is_listed, self.awaited = True, self.unread
-        more = sorted(self.awaited, key=lambda number: (-self.awaited[number], number))[:most]
-        self.awaited = {}
-        self._add(dict.fromkeys(more) | self.generation.numbered(more))
+    def lacks(self, is_open: NDArray[np.bool_], score: float, read_on: NDArray[np.bool_] | None) -> bool:
+        """Whether documents are missing that hold an open fingerprint and may score more."""
+        lists = self.survey.read if read_on is None else read_on
+        wanted = np.unique(self.terms.first[is_open & lists])
+        if len(wanted):
+            here = sum(segment.files_holding(self.query.exact.values[wanted]) for segment in self.segments)
+            wanted = wanted[self.files[wanted] > here]
+        known = self.holders_of.get(read_on is None)
+        if not len(wanted) or (known and known.prints.issuperset(wanted.tolist()) and known.others <= score + _ROUNDING):
+            return False
+        if not self.rounds:
+            self.gave_up = True
+            return False
+        self.open, self.read_on = wanted.tolist(), read_on
+        return True
 
-    def _add(self, texts: dict[int, Kept | None] | dict[int, Kept]) -> None:
-        there = [text for _, text in sorted(texts.items()) if text is not None]  # their order in the index decides between equals
-        self.texts |= texts.keys()
-        self.unread = {number: score for number, score in self.unread.items() if number not in self.texts}
-        if there:
-            self.segments += (segment_of(there, self._asked_of()),)
+    def fetch(self) -> None:
+        """Fetches documents that attribution asked for; what is at hand is compared again with them."""
+        if self.open:
+            self._fetch_holders()
+        elif self.awaited and len(self.fetched) <= _AT_ONCE:
+            self._fetch(sorted(self.awaited, key=lambda number: (-self.awaited[number], number))[: CANDIDATES // 2])
+        else:
+            every = np.flatnonzero(self.survey.read & (self.files > 0))
+            texts, self.others = self._more(every, None, _AT_MOST, self.least)
+            self._add(texts)
+            self.unread = {number: bound for number, bound in self.unread.items() if bound <= self.others}
+        self.open, self.awaited, self.least = [], {}, np.inf
+
+    def _fetch_holders(self) -> None:
+        """The best documents that hold what is open: more each time."""
+        lists = self.survey.read if self.read_on is None else read_further(self.postings, self.read_on)
+        every, size = np.flatnonzero(lists & (self.files > 0)), max(CANDIDATES, len(self.fetched))
+        texts, others = self._more(every, self.open, min(size, _AT_MOST))
+        self._add(texts)
+        self.holders_of[self.read_on is None] = _Holders(frozenset(self.open), others)
+        self.rounds -= 1
+
+    def _more(self, scored: NDArray[np.int64], having: list[int] | None, size: int, least: float = 0.0) -> tuple[dict[int, Kept], float]:
+        weights = weights_of(self.postings, self.documents)
+        scored = np.unique(self.terms.first[scored])
+        rarest_first = scored[np.argsort(self.postings[scored], kind="stable")].tolist()
+        asked = self.terms, weights, self.postings, rarest_first, having
+        return questions.more(self.generation, *asked, self.fetched, self.left_out, size, least)
+
+    def _fetch(self, numbers: Sequence[int]) -> None:
+        """Some documents, of which the first answer may have brought the texts."""
+        best = self.survey.best
+        more = [number for number in numbers if number not in best]
+        self._add({number: kept_of(best[number]) for number in numbers if number in best} | self.generation.numbered(more))
+        self.fetched.update(more)  # also those that are gone
+
+    def _add(self, texts: dict[int, Kept]) -> None:
+        self.fetched |= texts.keys()
+        self.unread = {number: score for number, score in self.unread.items() if number not in self.fetched}
+        if texts:
+            numbers = sorted(texts)
+            self.segments += (segment_of([texts[number] for number in numbers], self._asked_of()),)
+            self.numbers += (np.array(numbers, np.int64),)
 
     def _asked_of(self) -> dict[Channel, PrintsAsked]:
         is_common, n = self.postings > LONG_LIST, len(self.query.exact.keys)
         streams = (self.query.exact, is_common[:n]), (self.query.renamed, is_common[n:])
         return {one.channel: PrintsAsked(np.unique(one.values), np.unique(one.values[which])) for one, which in streams}
-
-    def lacks(self, is_open: NDArray[np.bool_]) -> bool:
-        """Whether open fingerprints have documents that were not fetched and may matter."""
-        wanted = np.flatnonzero(is_open & ~self.exhausted)
-        if len(wanted):
-            here = sum(segment.files_holding(self.query.exact.values[wanted]) for segment in self.segments)
-            wanted = wanted[self.files[wanted] > here]
-        self.open = wanted.tolist()
-        return bool(self.open)
-
-    def fetch_further(self) -> None:
-        """Fetches documents that hold open fingerprints; where there are no more, notes it."""
-        more = questions.further(self.generation, self.terms, self.files, self.open, self.texts, self.left_out)
-        if len(more) < CANDIDATES:
-            self.exhausted[self.open] = True
-        self.open = []
-        if more:
-            self._add(more)
 
     def frequencies(self, stretches: Sequence[NDArray[np.int64]]) -> list[Frequency]:
         """From the survey where that knows all documents in question, else the cluster is asked; as a folder counts, by the rarest
@@ -187,24 +232,20 @@ def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequ
     begun, query = time.monotonic(), Query.of(text)
     if len(query) < GUARANTEE_TOKENS:
         return attribute_query((), generation.info, query, ask)
-    cluster, rounds = _Cluster.of(generation, query, exclude), MOST_ROUNDS
+    cluster = _Cluster.of(generation, query, exclude)
     while True:
         left = ask if ask.timeout_ms is None else replace(ask, timeout_ms=_left(ask.timeout_ms, begun))
         if not cluster.segments:
             return nothing_found("none", query, ask.offset_unit, generation.info)
         answer = attribute_query(cluster.segments, generation.info, query, left, cluster)
-        if not (cluster.awaited or (cluster.open and rounds)) or left.timeout_ms == 1:
+        if not cluster.is_waiting or left.timeout_ms == 1:
             return answer
         try:
-            if cluster.awaited:
-                cluster.fetch_likely()
-            else:
-                cluster.fetch_further()
-                rounds -= 1
+            cluster.fetch()
         except BackendUnavailable:
             if not generation.is_over:
                 raise
-            return answer  # which is partial, as documents are open
+            return answer  # which is partial, as documents are missing
 
 
 def _left(timeout_ms: int, begun: float) -> int:

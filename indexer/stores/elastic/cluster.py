@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 
@@ -48,6 +49,9 @@ class Until(float):
     """A moment of `time.monotonic()` as a client's `request_timeout`: all of its requests together end by then."""
 
 
+_UNTIL: ContextVar[Until | None] = ContextVar("until", default=None)  # of what is asked now: a client of its own takes half a millisecond
+
+
 class _Bounded(Transport):
     """Requests that end in time, tries and pauses between them included: `request_timeout` is for all of them.
 
@@ -58,7 +62,7 @@ class _Bounded(Transport):
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         """The answer, maybe of another node than the first one asked. Raises TransportError."""
         asked = options.pop("request_timeout", SECONDS)
-        until = asked if isinstance(asked, Until) else time.monotonic() + float(asked)
+        until = asked if isinstance(asked, Until) else _UNTIL.get() or time.monotonic() + float(asked)
         given = until - time.monotonic()
         others, pauses = len(self.node_pool), iter(_PAUSES)  # a lone node is asked twice: it may have closed an idle connection
         while (left := until - time.monotonic()) > 0:
@@ -159,9 +163,9 @@ def _kind(error: ApiError) -> str:
     return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, until: float | None = None) -> list[Json]:
-    """The answers to some searches, in order. Every shard must have answered: half an answer raises BackendUnavailable, unless the
-    searches themselves give a `timeout`."""
+def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, until: Until | None = None) -> list[Json]:
+    """The answers to some searches, in order, all tries ended by `until`. Every shard must have answered: half an answer raises
+    BackendUnavailable, unless the searches themselves give a `timeout`."""
     if not bodies:
         return []
     header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
@@ -183,7 +187,7 @@ def written(part: Json) -> bytes:
         return json.dumps(part, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def term_vectors(client: Elasticsearch, place: Place, asked: Sequence[Json], until: float | None = None) -> list[Json]:
+def term_vectors(client: Elasticsearch, place: Place, asked: Sequence[Json], until: Until | None = None) -> list[Json]:
     """The fields of some documents that need not be there, with what the dictionaries of their shards say of the terms. Raises
     BackendUnavailable where one cannot be told."""
 
@@ -195,9 +199,9 @@ def term_vectors(client: Elasticsearch, place: Place, asked: Sequence[Json], unt
     return [answer.get("term_vectors", {}) for answer in _complete(place, until, ask, _error_of)]
 
 
-def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str], until: float | None = None) -> dict[str, Json]:
+def get_many(client: Elasticsearch, place: Place, index: str, ids: Sequence[str]) -> dict[str, Json]:
     """The sources of documents by id, without those that are not there. Raises BackendUnavailable where one cannot be told."""
-    docs = _complete(place, until, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
+    docs = _complete(place, None, lambda: list(client.mget(index=index, ids=list(ids))["docs"]), _error_of)
     return {one["_id"]: one["_source"] for one in docs if one.get("found")}
 
 
@@ -208,20 +212,29 @@ def versions_of(client: Elasticsearch, place: Place, index: str, ids: Sequence[s
 
 
 def _complete(
-    place: Place, until: float | None, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]
+    place: Place, until: Until | None, ask: Callable[[], list[Json]], problem: Callable[[Place, Json], WherefromError | None]
 ) -> list[Json]:
     """Answers of which none has a problem; where a part of the cluster is away, it is asked again while that may help."""
-    until = time.monotonic() + place.timeout_ms / 1000 if until is None else until
+    ends = time.monotonic() + place.timeout_ms / 1000 if until is None else until
     for pause in (*_PAUSES, None):
-        with errors_of(place):
+        with errors_of(place), _ending(until):
             answers = ask()
         found = next(filter(None, (problem(place, answer) for answer in answers)), None)
         if found is None:
             return answers
-        if pause is None or time.monotonic() + pause > until or not isinstance(found, BackendUnavailable):
+        if pause is None or time.monotonic() + pause > ends or not isinstance(found, BackendUnavailable):
             raise found
         time.sleep(pause)
     raise AssertionError
+
+
+@contextmanager
+def _ending(until: Until | None) -> Iterator[None]:
+    before = _UNTIL.set(until)
+    try:
+        yield
+    finally:
+        _UNTIL.reset(before)
 
 
 def _error_of(place: Place, answer: Json) -> WherefromError | None:

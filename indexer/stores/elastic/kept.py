@@ -58,6 +58,4 @@ def kept_of(hit: Json) -> Kept:
         line, _, text = unpacker.decompress(b64decode(hit["fields"][KEPT][0])).partition(b"\n")
         return Kept(dict(zip(COLUMNS, orjson.loads(line), strict=True)), text)
     except (KeyError, ValueError, NotBase64, zstandard.ZstdError) as error:
-        raise IndexCorrupt(
-            f"{hit['_index']}: a text is damaged ({error}); wherefrom verify names it; rebuild the index"
-        ) from error
+        raise IndexCorrupt(f"{hit['_index']}: a text is damaged ({error}); wherefrom verify names it; rebuild the index") from error

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isqrt
+from math import ceil, isqrt
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from indexer.answers import Exclusion, IndexInfo
+from indexer.attribution.candidate_kernels import TIE
 from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
+from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic.cluster import Until, search_many, term_vectors, within
 from indexer.stores.elastic.kept import WITH_KEPT, Kept, kept_of
 from indexer.stores.elastic.mapping import SATURATION, agreeing_sides, signed, terms_of
@@ -28,7 +30,6 @@ from indexer.stores.elastic.settings import Place
 
 WINDOW = 512  # terms of one search, of both channels
 CANDIDATES = 64  # documents fetched at once, a window
-SHORT_LIST = 8  # documents: so few are candidates whatever their contexts are
 _SEARCHES = 8  # in one request
 _LEAST_EXACT, _MOST_EXACT = 100, 4000  # repositories counted without error; more than the root of all weigh nothing (`significance`)
 _NOTHING_ELSE = dict.fromkeys(("field_statistics", "positions", "offsets", "payloads"), False)
@@ -44,7 +45,7 @@ class Generation:
     `removed`: how many of its documents are gone; filters made for `covered_from` and later generations know all others.
     """
 
-    client: Elasticsearch
+    connection: Elasticsearch
     place: Place
     index: str
     info: IndexInfo
@@ -59,7 +60,12 @@ class Generation:
         """The same for one question, whose requests together take no longer than this and than the place allows."""
         most = self.place.timeout_ms if timeout_ms is None else min(timeout_ms, self.place.timeout_ms)
         until = Until(time.monotonic() + most / 1000)
-        return replace(self, client=within(self.client, until), until=until)
+        return replace(self, until=until)
+
+    @property
+    def client(self) -> Elasticsearch:
+        """A client whose requests end when the question does. Half a millisecond."""
+        return self.connection if self.until is None else within(self.connection, self.until)
 
     @property
     def is_over(self) -> bool:
@@ -70,7 +76,7 @@ class Generation:
         """The answers to some searches, in order."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.client, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until)
+            answers += search_many(self.connection, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until)
         return answers
 
     def document(self, document_id: str) -> Kept | None:
@@ -81,7 +87,10 @@ class Generation:
     def numbered(self, numbers: Sequence[int]) -> dict[int, Kept]:
         """Documents by their numbers, without those that are gone."""
         windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
-        bodies = [{"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, **_WITH_TEXT} for window in windows]
+        bodies = [
+            {"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, "sort": [{"number": "asc"}], **_WITH_TEXT}
+            for window in windows
+        ]
         return texts_of(self.search(bodies))
 
 
@@ -112,6 +121,12 @@ class Terms:
         """For each its first equal, int64 (prints,)."""
         firsts: dict[tuple[str, str], int] = {}
         return np.array([firsts.setdefault(pair, i) for i, pair in enumerate(zip(self.fields, self.terms, strict=True))], np.int64)
+
+    @cached_property
+    def is_repeated(self) -> NDArray[np.bool_]:
+        """Which occur more than once, bool (prints,): each time with contexts of its own."""
+        repeated: NDArray[np.bool_] = (np.bincount(self.first, minlength=len(self)) > 1)[self.first]
+        return repeated
 
     @cached_property
     def distinct(self) -> list[int]:
@@ -147,7 +162,7 @@ def in_dictionaries(generation: Generation, terms: Terms) -> tuple[NDArray[np.in
     asked = {"doc": {field: " ".join(each) for field, each in text.items()}, "term_statistics": True, **_NOTHING_ELSE}
     both = dict.fromkeys(zip(terms.fields, terms.terms, strict=True), (0, 0))
     routed = [{"_index": generation.index, "routing": routing, **asked} for routing in routings(generation.shards)]
-    for shard in term_vectors(generation.client, generation.place, routed, generation.until):
+    for shard in term_vectors(generation.connection, generation.place, routed, generation.until):
         for field in text:
             for term, one in shard.get(field, _NO_TERMS)["terms"].items():
                 files, places = both[field, term]
@@ -192,30 +207,71 @@ def windows(prints: list[int]) -> Iterable[list[int]]:
 
 
 BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
-_WITH_TEXT: Json = {"track_total_hits": False, "sort": [{"number": "asc"}], **WITH_KEPT}
+STEPS = 64  # weights are whole numbers of such steps, whose sums are exact in the 24 bits of a score
+_WITH_TEXT: Json = {"track_total_hits": False, **WITH_KEPT}
 
 
-def further(
-    generation: Generation, terms: Terms, files: NDArray[np.int64], prints: Sequence[int], have: Iterable[int], left_out: list[Json]
-) -> dict[int, Kept]:
-    """More documents, by number, that may hold a run of the guaranteed length around one of some exact fingerprints."""
-    clauses = [terms.clause(i) if files[i] <= SHORT_LIST else _agreeing(terms, i) for i in prints]
+def scoring(terms: Terms, weights: NDArray[np.float64], postings: NDArray[np.int64], i: int, *, named: bool = False) -> list[Json]:
+    """The clauses that add to a document's score what fingerprint i adds to a candidate's at most, in steps; `named`, they tell whether
+    it holds it. Of a long list only places with an agreeing context count, as far as the cluster knows contexts."""
+    term, name = terms.clause(i), {"_name": str(i)} if named else {}
+    if not _has_contexts(terms, postings, i):
+        return [_constant([term], weights[i] * (1 + TIE), name)]
+    sides = agreeing_sides(int(terms.keys[i]))
+    clauses = [_constant([term, {"terms": {"sides": sides}}], weights[i])]
+    if len(sides) > 1:
+        clauses.append(_constant([term, *({"term": {"sides": side}} for side in sides[1:])], weights[i] * TIE))
+    return [*clauses, _constant([term], 0.0, name)] if named else clauses
+
+
+def _has_contexts(terms: Terms, postings: NDArray[np.int64], i: int) -> bool:
+    """Whether a folder compares the contexts of a fingerprint's places, and the cluster can."""
+    return terms.fields[i] == "exact" and postings[i] > LONG_LIST and not terms.is_repeated[i]
+
+
+def _constant(filters: Sequence[Json], weight: float, name: Json | None = None) -> Json:
+    only = filters[0] if len(filters) == 1 else {"bool": {"filter": filters}}
+    return {"constant_score": {"filter": only, "boost": ceil(weight * STEPS), **(name or {})}}
+
+
+def more(
+    generation: Generation,
+    terms: Terms,
+    weights: NDArray[np.float64],
+    postings: NDArray[np.int64],
+    scored: list[int],
+    having: list[int] | None,
+    have: Iterable[int],
+    left_out: list[Json],
+    size: int,
+    least: float,
+) -> tuple[dict[int, Kept], float]:
+    """More documents, by number, the `size` that may score most by the fingerprints `scored`, the rarest first, and the most that others
+    may score: of those that score `least`, and that hold one of the exact fingerprints `having`, if given. More than one window of
+    either is searched for window by window, `size` each, and what others may score is not known: it is infinite or 0."""  # fmt: skip
     known = {"terms": {"number": list(have)}}
-    bodies = [
-        {
-            **_WITH_TEXT,
-            "size": CANDIDATES,
-            "query": {"bool": {"should": clauses[i : i + WINDOW], "minimum_should_match": 1, "must_not": [*left_out, known]}},
-            "sort": BEST_FIRST,
-        }
-        for i in range(0, len(clauses), WINDOW)
-    ]
-    return texts_of(generation.search(bodies))
+    if having is None:
+        pairs: list[tuple[list[int], list[int] | None]] = [(window, None) for window in windows(scored)]
+    else:
+        pairs = [(scored if len(scored) <= WINDOW else window, window) for window in windows(having)]
+    bodies = []
+    for window, held in pairs:
+        should = [clause for i in window for clause in scoring(terms, weights, postings, i)]
+        query: Json = {"should": should, "minimum_should_match": 1, "must_not": [*left_out, known]}
+        if held is not None:
+            query["filter"] = [{"bool": {"should": [_holding(terms, postings, i) for i in held]}}]
+        bodies.append({"size": size, "query": {"bool": query}, "sort": BEST_FIRST, "min_score": least * STEPS, **_WITH_TEXT})
+    answers = generation.search(bodies)
+    lasts = [hits[-1]["sort"][0] / STEPS for answer in answers if len(hits := answer["hits"]["hits"]) == size]
+    is_known = len(pairs) == 1 and len(scored) <= WINDOW
+    return texts_of(answers), max(lasts, default=0.0) if is_known else (np.inf if lasts and having is not None else 0.0)
 
 
-def _agreeing(terms: Terms, i: int) -> Json:
-    """What finds the documents that hold fingerprint i and may hold it with one of its contexts."""
-    return {"bool": {"must": [terms.clause(i)], "filter": [{"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
+def _holding(terms: Terms, postings: NDArray[np.int64], i: int) -> Json:
+    """What finds the documents that hold fingerprint i of the exact channel and may hold it in a run of the guaranteed length."""
+    if not _has_contexts(terms, postings, i):
+        return terms.clause(i)
+    return {"bool": {"filter": [terms.clause(i), {"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
 
 
 def texts_of(answers: Sequence[Json]) -> dict[int, Kept]:

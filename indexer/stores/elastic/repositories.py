@@ -121,7 +121,7 @@ def repository_page(generation: Generation, owner: str | None, limit: int, curso
         "_source": ["files", *(f"row.{name}" for name in REPOSITORY_COLUMNS)],
         **({} if last is None else {"search_after": [last]}),
     }
-    (answer,) = search_many(generation.client, generation.place, beside(generation.index), [body])
+    (answer,) = search_many(generation.connection, generation.place, beside(generation.index), [body], until=generation.until)
     hits = answer["hits"]["hits"]
     return RepositoryPage(
         repositories=tuple(_repository(hit["_source"]) for hit in hits[:limit]),
@@ -140,7 +140,7 @@ def legal(generation: Generation, repository: str) -> Legal:
     """The licence texts, notices and copyright lines of a repository; empty where there are none."""
     query = {"term": {"repository_key": signed(name_hash(repository))}}
     body = {"size": 1, "query": query, "_source": [f"row.{name}" for name in LEGAL_COLUMNS]}
-    (answer,) = search_many(generation.client, generation.place, beside(generation.index), [body])
+    (answer,) = search_many(generation.connection, generation.place, beside(generation.index), [body], until=generation.until)
     hits = answer["hits"]["hits"]
     return legal_of(hits[0]["_source"]["row"]) if hits else Legal()
 
