@@ -198,7 +198,7 @@ def _verify_uncovered(search: _Search, candidates: Candidates) -> None:
     unread = is_open & search.finder.cut
     if budget > 0 and unread.any():
         _verify_open(search, search.finder.read_on(unread), is_open, budget, unread)
-    if (is_open & search.finder.cut).any() or (search.finder.whole is not None and search.finder.whole.gave_up):
+    if (is_open & search.finder.cut).any() or (search.finder.whole is not None and search.finder.whole.may_hold(is_open)):
         search.limits.append("postings")
     if search.comparer.cut and is_open.any():
         search.limits.append("runs")

@@ -59,9 +59,8 @@ class Whole(Protocol):
         """Whether documents are missing from the segments that hold one of the open fingerprints and may score more; then the question
         is asked again with more of them. What scores is every list that was read, with `read_on` the lists of these alone."""
 
-    @property
-    def gave_up(self) -> bool:
-        """Whether documents are missing that are not fetched any more."""
+    def may_hold(self, is_open: NDArray[np.bool_]) -> bool:
+        """Whether documents may be missing in the end that hold one of the open fingerprints."""
 
     def order_of(self, segment: int, docs: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where in the corpus documents of a segment stand: int64 (docs,). Of equals the first is looked at."""

@@ -33,15 +33,7 @@ from indexer.stores.elastic.survey import Survey
 MOST_ROUNDS = 8  # of fetching documents that hold what is open
 _AT_ONCE = 2  # documents made into a segment first: for most texts no others matter
 _AT_MOST = 288  # documents fetched at once, as many as attribution may look at
-_ROUNDING = 1e-9  # equal sums of weights may differ by so much
-
-
-@dataclass(frozen=True, slots=True)
-class _Holders:
-    """The documents that hold one of `prints` in some lists: all that may score more than `others` are fetched."""
-
-    prints: frozenset[int]
-    others: float
+_ROUNDING = 0.01  # equal sums of weights may differ by so much, as the cluster adds them; what contexts add is more
 
 
 @dataclass(slots=True)
@@ -50,7 +42,8 @@ class _Cluster:
 
     `numbers`: those of each segment's documents, `fetched` of all; `unread`: what others may score at most, by number, and `others` what
     those may that are not among them. Attribution asked for some of these, `awaited`, all above `least`, or for holders of the
-    fingerprints `open`, by the lists of `read_on` or all lists read; `holders` says which of these there are already.
+    fingerprints `open`, by the lists of `read_on` or all lists read: `missing` says, of which lists and for each fingerprint asked for,
+    what its holders that were not fetched may score at most.
     """
 
     generation: Generation
@@ -67,9 +60,8 @@ class _Cluster:
     least: float = np.inf
     open: list[int] = field(default_factory=list)
     read_on: NDArray[np.bool_] | None = None
-    holders_of: dict[bool, _Holders] = field(default_factory=dict)
+    missing: tuple[dict[int, float], dict[int, float]] = field(default_factory=lambda: ({}, {}))
     rounds: int = MOST_ROUNDS
-    gave_up: bool = False
 
     @classmethod
     def of(cls, generation: Generation, query: Query, exclude: Sequence[Exclusion]) -> _Cluster:
@@ -133,19 +125,24 @@ class _Cluster:
 
     def lacks(self, is_open: NDArray[np.bool_], score: float, read_on: NDArray[np.bool_] | None) -> bool:
         """Whether documents are missing that hold an open fingerprint and may score more."""
-        lists = self.survey.read if read_on is None else read_on
-        wanted = np.unique(self.terms.first[is_open & lists])
+        lists, missing = self.survey.read if read_on is None else read_on, self.missing[read_on is not None]
+        wanted = [i for i in self._held_elsewhere(is_open & lists) if missing.get(i, np.inf) > score + _ROUNDING]
+        if not wanted or not self.rounds:
+            return False
+        self.open, self.read_on = wanted, read_on
+        return True
+
+    def may_hold(self, is_open: NDArray[np.bool_]) -> bool:
+        """Whether documents may be missing that hold an open fingerprint."""
+        return any(min(missing.get(i, np.inf) for missing in self.missing) > 0 for i in self._held_elsewhere(is_open))
+
+    def _held_elsewhere(self, is_open: NDArray[np.bool_]) -> list[int]:
+        """Which of some fingerprints of the exact channel documents hold that are not here."""
+        wanted = np.unique(self.terms.first[is_open])
         if len(wanted):
             here = sum(segment.files_holding(self.query.exact.values[wanted]) for segment in self.segments)
             wanted = wanted[self.files[wanted] > here]
-        known = self.holders_of.get(read_on is None)
-        if not len(wanted) or (known and known.prints.issuperset(wanted.tolist()) and known.others <= score + _ROUNDING):
-            return False
-        if not self.rounds:
-            self.gave_up = True
-            return False
-        self.open, self.read_on = wanted.tolist(), read_on
-        return True
+        return wanted.tolist()  # type: ignore[no-any-return]
 
     def fetch(self) -> None:
         """Fetches documents that attribution asked for; what is at hand is compared again with them."""
@@ -163,10 +160,10 @@ class _Cluster:
     def _fetch_holders(self) -> None:
         """The best documents that hold what is open: more each time."""
         lists = self.survey.read if self.read_on is None else read_further(self.postings, self.read_on)
-        every, size = np.flatnonzero(lists & (self.files > 0)), max(CANDIDATES, len(self.fetched))
-        texts, others = self._more(every, self.open, min(size, _AT_MOST))
+        size = min(_AT_MOST, max(CANDIDATES // 2, len(self.fetched)))
+        texts, others = self._more(np.flatnonzero(lists & (self.files > 0)), self.open, size)
         self._add(texts)
-        self.holders_of[self.read_on is None] = _Holders(frozenset(self.open), others)
+        self.missing[self.read_on is not None].update(dict.fromkeys(self.open, others))
         self.rounds -= 1
 
     def _more(self, scored: NDArray[np.int64], having: list[int] | None, size: int, least: float = 0.0) -> tuple[dict[int, Kept], float]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil, isqrt
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -207,7 +207,7 @@ def windows(prints: list[int]) -> Iterable[list[int]]:
 
 
 BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
-STEPS = 64  # weights are whole numbers of such steps, whose sums are exact in the 24 bits of a score
+STEPS = 1024  # weights are whole numbers of such steps, whose sums are exact in the 24 bits of a score
 _WITH_TEXT: Json = {"track_total_hits": False, **WITH_KEPT}
 
 
@@ -231,7 +231,7 @@ def _has_contexts(terms: Terms, postings: NDArray[np.int64], i: int) -> bool:
 
 def _constant(filters: Sequence[Json], weight: float, name: Json | None = None) -> Json:
     only = filters[0] if len(filters) == 1 else {"bool": {"filter": filters}}
-    return {"constant_score": {"filter": only, "boost": ceil(weight * STEPS), **(name or {})}}
+    return {"constant_score": {"filter": only, "boost": round(weight * STEPS), **(name or {})}}
 
 
 def more(
