@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
 from indexer.attribution.attribute import LIKE_THE_BEST, Ask, attribute_query
+from indexer.attribution.candidate_kernels import TIE
 from indexer.attribution.candidates import Candidates, read_further, weights_of
 from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
@@ -126,7 +127,8 @@ class _Cluster:
     def lacks(self, is_open: NDArray[np.bool_], score: float, read_on: NDArray[np.bool_] | None) -> bool:
         """Whether documents are missing that hold an open fingerprint and may score more."""
         lists, missing = self.survey.read if read_on is None else read_on, self.missing[read_on is not None]
-        wanted = [i for i in self._held_elsewhere(is_open & lists) if missing.get(i, np.inf) > score + _ROUNDING]
+        least = score + _ROUNDING if read_on is None else score * (1 + TIE) + _ROUNDING  # hundreds hold a common one: ties are left open
+        wanted = [i for i in self._held_elsewhere(is_open & lists) if missing.get(i, np.inf) > least]
         if not wanted or not self.rounds:
             return False
         self.open, self.read_on = wanted, read_on
