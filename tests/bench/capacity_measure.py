@@ -11,6 +11,7 @@ Not here: what follows for larger corpora (`capacity`), the same questions with 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -145,6 +146,8 @@ def _ask(index: Any, asked: Asked, node_cpu: Callable[[], float]) -> dict[str, A
     """Times of one caller, then how many attributions a second several callers get, and the CPU time that each takes on either side."""
     for text in asked.texts[:_WARM_UP]:
         index.attribute(text)
+    gc.collect()
+    gc.freeze()  # as a server does
     figures: dict[str, Any] = {}
     questions: dict[str, tuple[Callable[[str], Any], Sequence[str]]] = {
         "attribution": (index.attribute, asked.texts),

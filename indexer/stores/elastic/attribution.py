@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from indexer.answers import GUARANTEE_TOKENS, Attribution, Exclusion
 from indexer.attribution.attribute import LIKE_THE_BEST, Ask, attribute_query
 from indexer.attribution.candidate_kernels import TIE
-from indexer.attribution.candidates import Candidates, read_further, weights_of
+from indexer.attribution.candidates import Candidates, read_further
 from indexer.attribution.frequency import BOUND, MOST_PRINTS
 from indexer.attribution.query import Query
 from indexer.attribution.report import answer as nothing_found
@@ -27,6 +27,7 @@ from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic import questions
 from indexer.stores.elastic.kept import Kept, kept_of
 from indexer.stores.elastic.questions import CANDIDATES, Generation, Json, Terms
+from indexer.stores.elastic.scoring import Wanted, Weighed, more
 from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
@@ -169,11 +170,10 @@ class _Cluster:
         self.rounds -= 1
 
     def _more(self, scored: NDArray[np.int64], having: list[int] | None, size: int, least: float = 0.0) -> tuple[dict[int, Kept], float]:
-        weights = weights_of(self.postings, self.documents)
         scored = np.unique(self.terms.first[scored])
         rarest_first = scored[np.argsort(self.postings[scored], kind="stable")].tolist()
-        asked = self.terms, weights, self.postings, rarest_first, having
-        return questions.more(self.generation, *asked, self.fetched, self.left_out, size, least)
+        wanted = Wanted(rarest_first, having, size, least, self.fetched, self.left_out)
+        return more(self.generation, Weighed.of(self.terms, self.postings, self.documents), wanted)
 
     def _fetch(self, numbers: Sequence[int]) -> None:
         """Some documents, of which the first answer may have brought the texts."""

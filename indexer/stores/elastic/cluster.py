@@ -163,12 +163,14 @@ def _kind(error: ApiError) -> str:
     return error.message if body else ""  # a question by HEAD has an answer without a body
 
 
-def search_many(client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, until: Until | None = None) -> list[Json]:
+def search_many(
+    client: Elasticsearch, place: Place, index: str, bodies: Sequence[Json], *, until: Until | None = None, by_idf: bool = False
+) -> list[Json]:
     """The answers to some searches, in order, all tries ended by `until`. Every shard must have answered: half an answer raises
-    BackendUnavailable, unless the searches themselves give a `timeout`."""
+    BackendUnavailable, unless the searches themselves give a `timeout`. `by_idf`: how rare a term is in all shards decides the scores."""
     if not bodies:
         return []
-    header = {"index": index, "search_type": "dfs_query_then_fetch"}  # a shard's own document frequencies would rank differently
+    header = {"index": index} | ({"search_type": "dfs_query_then_fetch"} if by_idf else {})  # a shard would count its own documents
     lines = b"".join(written(part) + b"\n" for body in bodies for part in (header, body))
     problem = partial(_search_problem, may_time_out=any("timeout" in body for body in bodies))
 

@@ -17,14 +17,12 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from indexer.answers import Exclusion, IndexInfo
-from indexer.attribution.candidate_kernels import TIE
 from indexer.attribution.frequency import BOUND
 from indexer.attribution.query import Query
 from indexer.attribution.whole import Frequency
-from indexer.segment.kernels import LONG_LIST
 from indexer.stores.elastic.cluster import Until, search_many, term_vectors, within
 from indexer.stores.elastic.kept import WITH_KEPT, Kept, kept_of
-from indexer.stores.elastic.mapping import SATURATION, agreeing_sides, signed, terms_of
+from indexer.stores.elastic.mapping import SATURATION, signed, terms_of
 from indexer.stores.elastic.routing import routings
 from indexer.stores.elastic.settings import Place
 
@@ -72,11 +70,11 @@ class Generation:
         """Whether the time of the question is up."""
         return self.until is not None and time.monotonic() >= self.until
 
-    def search(self, bodies: Sequence[Json]) -> list[Json]:
-        """The answers to some searches, in order."""
+    def search(self, bodies: Sequence[Json], *, by_idf: bool = False) -> list[Json]:
+        """The answers to some searches, in order. `by_idf`: scores follow from how many documents hold a term, of all shards."""
         answers = []
         for i in range(0, len(bodies), _SEARCHES):
-            answers += search_many(self.connection, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until)
+            answers += search_many(self.connection, self.place, self.index, bodies[i : i + _SEARCHES], until=self.until, by_idf=by_idf)
         return answers
 
     def document(self, document_id: str) -> Kept | None:
@@ -88,7 +86,7 @@ class Generation:
         """Documents by their numbers, without those that are gone."""
         windows = [list(numbers[i : i + CANDIDATES]) for i in range(0, len(numbers), CANDIDATES)]
         bodies = [
-            {"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, "sort": [{"number": "asc"}], **_WITH_TEXT}
+            {"size": len(window), "query": {"bool": {"filter": {"terms": {"number": window}}}}, "sort": [{"number": "asc"}], **WITH_TEXT}
             for window in windows
         ]
         return texts_of(self.search(bodies))
@@ -206,72 +204,7 @@ def windows(prints: list[int]) -> Iterable[list[int]]:
     return (prints[i : i + WINDOW] for i in range(0, len(prints), WINDOW))
 
 
-BEST_FIRST = [{"_score": "desc"}, {"number": "asc"}]
-STEPS = 1024  # weights are whole numbers of such steps, whose sums are exact in the 24 bits of a score
-_WITH_TEXT: Json = {"track_total_hits": False, **WITH_KEPT}
-
-
-def scoring(terms: Terms, weights: NDArray[np.float64], postings: NDArray[np.int64], i: int, *, named: bool = False) -> list[Json]:
-    """The clauses that add to a document's score what fingerprint i adds to a candidate's at most, in steps; `named`, they tell whether
-    it holds it. Of a long list only places with an agreeing context count, as far as the cluster knows contexts."""
-    term, name = terms.clause(i), {"_name": str(i)} if named else {}
-    if not _has_contexts(terms, postings, i):
-        return [_constant([term], weights[i] * (1 + TIE), name)]
-    sides = agreeing_sides(int(terms.keys[i]))
-    clauses = [_constant([term, {"terms": {"sides": sides}}], weights[i])]
-    if len(sides) > 1:
-        clauses.append(_constant([term, *({"term": {"sides": side}} for side in sides[1:])], weights[i] * TIE))
-    return [*clauses, _constant([term], 0.0, name)] if named else clauses
-
-
-def _has_contexts(terms: Terms, postings: NDArray[np.int64], i: int) -> bool:
-    """Whether a folder compares the contexts of a fingerprint's places, and the cluster can."""
-    return terms.fields[i] == "exact" and postings[i] > LONG_LIST and not terms.is_repeated[i]
-
-
-def _constant(filters: Sequence[Json], weight: float, name: Json | None = None) -> Json:
-    only = filters[0] if len(filters) == 1 else {"bool": {"filter": filters}}
-    return {"constant_score": {"filter": only, "boost": round(weight * STEPS), **(name or {})}}
-
-
-def more(
-    generation: Generation,
-    terms: Terms,
-    weights: NDArray[np.float64],
-    postings: NDArray[np.int64],
-    scored: list[int],
-    having: list[int] | None,
-    have: Iterable[int],
-    left_out: list[Json],
-    size: int,
-    least: float,
-) -> tuple[dict[int, Kept], float]:
-    """More documents, by number, the `size` that may score most by the fingerprints `scored`, the rarest first, and the most that others
-    may score: of those that score `least`, and that hold one of the exact fingerprints `having`, if given. More than one window of
-    either is searched for window by window, `size` each, and what others may score is not known: it is infinite or 0."""  # fmt: skip
-    known = {"terms": {"number": list(have)}}
-    if having is None:
-        pairs: list[tuple[list[int], list[int] | None]] = [(window, None) for window in windows(scored)]
-    else:
-        pairs = [(scored if len(scored) <= WINDOW else window, window) for window in windows(having)]
-    bodies = []
-    for window, held in pairs:
-        should = [clause for i in window for clause in scoring(terms, weights, postings, i)]
-        query: Json = {"should": should, "minimum_should_match": 1, "must_not": [*left_out, known]}
-        if held is not None:
-            query["filter"] = [{"bool": {"should": [_holding(terms, postings, i) for i in held]}}]
-        bodies.append({"size": size, "query": {"bool": query}, "sort": BEST_FIRST, "min_score": least * STEPS, **_WITH_TEXT})
-    answers = generation.search(bodies)
-    lasts = [hits[-1]["sort"][0] / STEPS for answer in answers if len(hits := answer["hits"]["hits"]) == size]
-    is_known = len(pairs) == 1 and len(scored) <= WINDOW
-    return texts_of(answers), max(lasts, default=0.0) if is_known else (np.inf if lasts and having is not None else 0.0)
-
-
-def _holding(terms: Terms, postings: NDArray[np.int64], i: int) -> Json:
-    """What finds the documents that hold fingerprint i of the exact channel and may hold it in a run of the guaranteed length."""
-    if not _has_contexts(terms, postings, i):
-        return terms.clause(i)
-    return {"bool": {"filter": [terms.clause(i), {"terms": {"sides": agreeing_sides(int(terms.keys[i]))}}]}}
+WITH_TEXT: Json = {"track_total_hits": False, **WITH_KEPT}
 
 
 def texts_of(answers: Sequence[Json]) -> dict[int, Kept]:
@@ -309,9 +242,8 @@ def first_holders(
         {"size": BOUND, "query": {"bool": {"must": [terms.clause(i)], "must_not": left_out}}, "sort": [{"number": "asc"}], **told}
         for i in prints
     ]
-    return [
-        _first_of(answer["hits"]["hits"], _idf(generation, files[i])) for i, answer in zip(prints, generation.search(bodies), strict=True)
-    ]
+    answers = generation.search(bodies, by_idf=True)
+    return [_first_of(answer["hits"]["hits"], _idf(generation, files[i])) for i, answer in zip(prints, answers, strict=True)]
 
 
 def _first_of(hits: Sequence[Json], idf: float) -> Frequency:

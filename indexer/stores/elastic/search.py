@@ -98,7 +98,7 @@ class _Ranking:
         }
         body |= {"search_after": after} if after else {}
         body |= {"aggs": {name: {"terms": {"field": field, "size": _FACET_VALUES}} for name, field in FACETS.items()}} if is_first else {}
-        (answer,) = self._generation.search([body])
+        (answer,) = self._generation.search([body], by_idf=True)
         self.timed_out |= answer["timed_out"]
         if is_first:
             self.total, self.facets = answer["hits"]["total"]["value"], _facets(answer)
@@ -108,7 +108,7 @@ class _Ranking:
         """Where the ranking goes on. Scores change with the index: then behind what the document scores now, if it is still there."""
         if behind.generation != self._generation.info.generation:
             one = {"bool": {"must": [self._query], "filter": [{"ids": {"values": [behind.document_id]}}]}}
-            (answer,) = self._generation.search([{"size": 1, "query": one, "sort": _BEST_FIRST, "track_scores": True}])
+            (answer,) = self._generation.search([{"size": 1, "query": one, "sort": _BEST_FIRST, "track_scores": True}], by_idf=True)
             for hit in answer["hits"]["hits"]:
                 return list(hit["sort"])
         return [behind.score, behind.number]

@@ -12,22 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.attribution.candidates import read_first, weights_of
+from indexer.attribution.candidates import read_first
 from indexer.attribution.whole import Frequency
 from indexer.stores.elastic.kept import WITH_KEPT
 from indexer.stores.elastic.questions import (
-    BEST_FIRST,
     CANDIDATES,
-    STEPS,
     Generation,
     Json,
     Terms,
     counting,
     counts_of,
     in_dictionaries,
-    scoring,
     windows,
 )
+from indexer.stores.elastic.scoring import BEST_FIRST, STEPS, Weighed
 
 _AT_HAND = 8  # documents of a window whose texts come at once: for most texts no others matter
 _READ: Json = {"size": _AT_HAND, **WITH_KEPT}
@@ -67,13 +65,13 @@ class Survey:
         Two requests: the dictionaries decide which fingerprints are looked for, those whose lists a folder would read.
         """
         files, postings = in_dictionaries(generation, terms)
-        weights = weights_of(postings, generation.info.documents)
+        weighed = Weighed.of(terms, postings, generation.info.documents)
         read, first = read_first(postings), np.array(terms.distinct, np.int64)
         wanted = first[read[first] & (files[first] > 0)]
         finding = list(windows(wanted[np.argsort(postings[wanted], kind="stable")].tolist()))
         is_all = not left_out and not generation.removed  # then what the dictionaries say is so
         counted = list(windows(first[files[first] > int(is_all)].tolist()))
-        bodies = [_finding(terms, weights, postings, window, left_out, told) for told in (_TOLD, _READ) for window in finding]
+        bodies = [_finding(weighed, window, left_out, told) for told in (_TOLD, _READ) for window in finding]
         answers = generation.search(bodies + [counting(generation, terms, window, left_out) for window in counted])
         found, best, counts = answers[: len(finding)], answers[len(finding) : 2 * len(finding)], answers[2 * len(finding) :]
         live_files, holders = counts_of(terms, counted, counts)
@@ -100,11 +98,9 @@ class Survey:
         return Frequency(int(held.sum()), len(repositories), len(owners), capped)
 
 
-def _finding(
-    terms: Terms, weights: NDArray[np.float64], postings: NDArray[np.int64], window: Sequence[int], left_out: list[Json], told: Json
-) -> Json:
+def _finding(weighed: Weighed, window: Sequence[int], left_out: list[Json], told: Json) -> Json:
     """The search for the documents that share most; with `_TOLD` each says which fingerprints of the window it holds."""
-    clauses = [clause for i in window for clause in scoring(terms, weights, postings, i, named=told is _TOLD)]
+    clauses = [clause for i in window for clause in weighed.scoring(i, named=told is _TOLD)]
     query = {"bool": {"should": clauses, "minimum_should_match": 1, "must_not": left_out}}
     return {"track_total_hits": False, "query": query, "sort": BEST_FIRST, **told}
 
