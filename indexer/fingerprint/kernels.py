@@ -128,15 +128,41 @@ def context(codes, lo, hi, begin, end, renamed):
 
 
 @njit(cache=True, nogil=True)
+def table_of(values):
+    """A set of fingerprints for `among`: open addressing, a quarter full at most; each stands there plus 1, 0 is an empty place."""
+    size = 4
+    while size < 4 * len(values):
+        size *= 2
+    table, mask = np.zeros(size, np.uint64), np.uint64(size - 1)
+    for value in values:
+        slot = value & mask
+        while table[slot] != 0:
+            slot = (slot + np.uint64(1)) & mask
+        table[slot] = value + np.uint64(1)
+    return table
+
+
+@njit(cache=True, nogil=True, inline="always")
+def among(table, value):
+    """Whether a fingerprint is in a set."""
+    mask = np.uint64(len(table) - 1)
+    slot = value & mask
+    while table[slot] != 0 and table[slot] != value + np.uint64(1):
+        slot = (slot + np.uint64(1)) & mask
+    return table[slot] != 0
+
+
+@njit(cache=True, nogil=True)
 def fingerprint(
-    codes, offsets, k, window, reach, renamed, capped, scratch, chosen, windows, held, out_key, out_position, out_window, out_offsets
+    codes, offsets, k, window, reach, renamed, capped, asked, scratch, chosen, windows, held, out_key, out_position, out_window, out_offsets
 ):
     """Fingerprints of each document's codes[offsets[d]:offsets[d+1]].
 
     out_key holds fingerprint << 16 | right context << 8 | left context, out_position the index into `codes` where the k-gram begins,
     out_window the first window it was chosen in. With `capped`, at most MAX_POSITIONS of one fingerprint in a document; the last one
     kept of more has ANY_CONTEXT. `held` (-1 at first, a power of two above any document's codes) is a table of those kept: where
-    in `out_key` the last one is, times 8, plus how many. What it says of documents before counts as empty.
+    in `out_key` the last one is, times 8, plus how many. What it says of documents before counts as empty. Where `asked` is a set and
+    not empty, others are left out.
     """
     n = 0
     for d in range(len(offsets) - 1):
@@ -151,6 +177,8 @@ def fingerprint(
         for p in range(picks):
             i = lo + chosen[p]
             value = mix64(scratch[chosen[p]] * REMIX) >> FINGERPRINT_SHIFT
+            if len(asked) and not among(asked, value):
+                continue
             if capped:
                 slot = value & mask
                 while held[slot] >= begin * 8 and out_key[held[slot] >> 3] >> np.uint64(16) != value:

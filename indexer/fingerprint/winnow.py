@@ -16,6 +16,7 @@ from indexer.fingerprint.spec import Channel
 from indexer.text.tokens import Renamed, Tokens
 
 CONTEXT_BITS = 16
+_ALL = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +43,36 @@ class Fingerprints:
         return self.keys >> np.uint64(CONTEXT_BITS)
 
 
-def fingerprint_exact(tokens: Tokens, channel: Channel, *, capped: bool) -> Fingerprints:
-    """The exact channel; with `capped` at most 4 positions of a fingerprint in a document, as an index stores them."""
-    return _fingerprint(tokens.hashes, tokens.token_offsets, None, channel, capped)
+def fingerprint_exact(tokens: Tokens, channel: Channel, *, capped: bool, asked: NDArray[np.uint64] | None = None) -> Fingerprints:
+    """The exact channel; with `capped` at most 4 positions of a fingerprint in a document, as an index stores them. `asked`: of these
+    48-bit fingerprints, distinct, alone, in two thirds of the time."""
+    return _fingerprint(tokens.hashes, tokens.token_offsets, None, channel, capped, asked)
 
 
-def fingerprint_renamed(renamed: Renamed, channel: Channel, *, capped: bool) -> Fingerprints:
+def fingerprint_renamed(renamed: Renamed, channel: Channel, *, capped: bool, asked: NDArray[np.uint64] | None = None) -> Fingerprints:
     """The renamed channel; positions are those of the exact tokens at which its k-grams begin."""
-    return _fingerprint(renamed.codes, renamed.offsets, renamed.tokens, channel, capped)
+    return _fingerprint(renamed.codes, renamed.offsets, renamed.tokens, channel, capped, asked)
 
 
 def _fingerprint(
-    codes: NDArray[np.uint64], offsets: NDArray[np.int64], to_exact: NDArray[np.int32] | None, channel: Channel, capped: bool
+    codes: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    to_exact: NDArray[np.int32] | None,
+    channel: Channel,
+    capped: bool,
+    asked: NDArray[np.uint64] | None,
 ) -> Fingerprints:
+    if asked is not None and not len(asked):
+        none = np.empty(0, np.int64)
+        return Fingerprints(np.empty(0, np.uint64), none, none, none, np.zeros(len(offsets), np.int64))
     longest = int(np.max(np.diff(offsets))) if len(offsets) > 1 else 0
     size = 1 << (2 * longest).bit_length() if capped else 1
     keys, positions, windows = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(codes), np.int64)
     out_offsets = np.empty(len(offsets), np.int64)
     scratch, chosen, chosen_windows = np.empty(longest, np.uint64), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    wanted = _ALL if asked is None else kernels.table_of(asked)
     n = kernels.fingerprint(
-        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
+        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, wanted, scratch, chosen, chosen_windows,
         np.full(size, -1), keys, positions, windows, out_offsets,
     )  # fmt: skip
     stream = positions[:n]

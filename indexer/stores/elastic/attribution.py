@@ -6,9 +6,12 @@ it, and more documents of the cluster may explain it, these are fetched too, and
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +37,7 @@ from indexer.stores.elastic.survey import Survey
 
 MOST_ROUNDS = 8  # of fetching documents that hold what is open
 _AT_ONCE = 2  # documents made into a segment first: for most texts no others matter
+_CORES, _WORTH_A_THREAD = os.cpu_count() or 1, 100_000  # bytes of text
 _AT_MOST = 288  # documents fetched at once, as many as attribution may look at
 _ROUNDING = 0.01  # equal sums of weights may differ by so much, as the cluster adds them; what contexts add is more
 
@@ -186,9 +190,9 @@ class _Cluster:
         self.fetched |= texts.keys()
         self.unread = {number: score for number, score in self.unread.items() if number not in self.fetched}
         if texts:
-            numbers = sorted(texts)
-            self.segments += (segment_of([texts[number] for number in numbers], self._asked_of()),)
-            self.numbers += (np.array(numbers, np.int64),)
+            parts = _parts(sorted(texts), texts)
+            self.segments += tuple(_made([[texts[number] for number in part] for part in parts], self._asked_of()))
+            self.numbers += tuple(np.array(part, np.int64) for part in parts)
 
     def _asked_of(self) -> dict[Channel, PrintsAsked]:
         is_common, n = self.postings > LONG_LIST, len(self.query.exact.keys)
@@ -221,6 +225,24 @@ class _Cluster:
         begun = iter(questions.first_holders(self.generation, self.terms, longs, self.files, self.left_out))
         counted = iter(questions.frequencies(self.generation, self.terms, others, self.left_out))
         return (next(begun if long else counted) for long in is_long)
+
+
+def _parts(numbers: list[int], texts: Mapping[int, Kept]) -> list[list[int]]:
+    """Some documents in as many parts of about equal size as there are cores, if they are worth it."""
+    ends = np.cumsum([len(texts[number].text) for number in numbers])
+    n = min(_CORES, int(ends[-1]) // _WORTH_A_THREAD)
+    if n < 2:
+        return [numbers]
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, n) / n).tolist()
+    return [part for begin, end in pairwise([0, *cuts, len(numbers)]) if (part := numbers[begin:end])]
+
+
+def _made(parts: Sequence[Sequence[Kept]], asked: Mapping[Channel, PrintsAsked]) -> Iterable[Scratch]:
+    """The segments of some parts; the kernels let go of the interpreter."""
+    if len(parts) == 1:
+        return [segment_of(parts[0], asked)]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(pool.map(lambda part: segment_of(part, asked), parts))
 
 
 def attribute(generation: Generation, text: str | bytes, ask: Ask, exclude: Sequence[Exclusion] = ()) -> Attribution:

@@ -74,42 +74,37 @@ def segment_of(documents: Sequence[Kept], prints: Mapping[Channel, Asked]) -> Sc
     names, repositories = np.unique(columns["doc.repository"], return_inverse=True)
     places = (columns["doc.first_token"][:-1], repositories.astype(np.int64), len(names), len(tokens))
     channels, sections, held = {}, {"text": data, **columns}, {}
-    for channel, all_of in (
-        (SPEC.exact, fingerprint_exact(tokens, SPEC.exact, capped=True)),
-        (SPEC.renamed, fingerprint_renamed(renamed, SPEC.renamed, capped=True)),
+    for channel, found in (
+        (SPEC.exact, fingerprint_exact(tokens, SPEC.exact, capped=True, asked=prints[SPEC.exact].values)),
+        (SPEC.renamed, fingerprint_renamed(renamed, SPEC.renamed, capped=True, asked=prints[SPEC.renamed].values)),
     ):
-        found, held[channel] = _found(all_of, prints[channel].values)
+        held[channel] = _holders(found, prints[channel].values)
         common = prints[channel].common
         common = common[held[channel][np.searchsorted(prints[channel].values, common)] > 0]
-        channels[channel.name], parts = _encoded(*found, common, places)
+        channels[channel.name], parts = _encoded(found, common, places)
         sections |= {f"{channel.name}.{part}": values for part, values in parts.items()}
     told = {"rows": rows, "asked": prints[SPEC.exact].values, "holders": held[SPEC.exact]}
     return Scratch(_file(sections, channels), len(rows), len(tokens), len(data), len(names), **told)  # type: ignore[arg-type]
 
 
-def _found(prints: Fingerprints, values: NDArray[np.uint64]) -> tuple[tuple[NDArray[np.uint64], NDArray[Any]], NDArray[np.int64]]:
-    """Keys and positions of the fingerprints that are among `values`, and how many documents hold each of these."""
-    mine = prints.values
-    place = np.searchsorted(values, mine)
-    at = np.flatnonzero(values[np.minimum(place, len(values) - 1)] == mine) if len(values) else place[:0]
-    n = len(prints.offsets) - 1
-    pairs = np.sort(place[at] * n + np.searchsorted(prints.offsets, at, "right") - 1)
+def _holders(found: Fingerprints, values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How many documents hold each of `values`, of which `found` are."""
+    n = len(found.offsets) - 1
+    documents = np.repeat(np.arange(n), np.diff(found.offsets))
+    pairs = np.sort(np.searchsorted(values, found.values) * n + documents)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-    return (prints.keys[at], prints.positions[at]), np.bincount(pairs // max(1, n), minlength=len(values))
+    return np.bincount(pairs // max(1, n), minlength=len(values))
 
 
 def _encoded(
-    found_keys: NDArray[np.uint64],
-    found_positions: NDArray[Any],
-    common: NDArray[np.uint64],
-    places: tuple[NDArray[np.uint64], NDArray[np.int64], int, int],
+    found: Fingerprints, common: NDArray[np.uint64], places: tuple[NDArray[np.uint64], NDArray[np.int64], int, int]
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """A channel's header and sections, as a writer of segments makes them of all partitions."""
     first_tokens, repositories, n_repositories, n_tokens = places
     # A list has to be long for its contexts to be compared. So it gets postings behind the last token, of contexts that agree with none.
     padding = np.repeat(common << np.uint64(CONTEXT_BITS), LONG_LIST + 1)
-    keys = np.concatenate((found_keys, padding))
-    positions = np.concatenate((found_positions, np.full(len(padding), n_tokens))).astype(np.uint64)
+    keys = np.concatenate((found.keys, padding))
+    positions = np.concatenate((found.positions, np.full(len(padding), n_tokens))).astype(np.uint64)
     order = np.argsort(keys >> np.uint64(CONTEXT_BITS), kind="stable")
     keys, positions = keys[order], positions[order]
     bits = max(8, (2 * n_tokens).bit_length() - 16)  # an entry's payload, 16 + bits wide, holds twice any position

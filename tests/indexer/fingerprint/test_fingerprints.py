@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
@@ -25,7 +26,7 @@ streams = st.lists(st.one_of(few, st.integers(0, 2**64 - 1)), max_size=90) | st.
 HELPERS = ("kgram_hashes", "renamed_hashes", "winnow", "context", "mix64", "fingerprint")
 
 
-def array(values: list[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def array(values: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
     return np.array(values, np.uint64)
 
 
@@ -55,16 +56,16 @@ def test_winnowing_equals_its_twin(hashes: list[int], window: int) -> None:
         assert begin <= chosen < begin + window and hashes[chosen] == min(hashes[begin : begin + window])
 
 
-def run_kernel(documents: list[list[int]], channel: Channel, *, capped: bool) -> Fingerprints:
+def run_kernel(documents: list[list[int]], channel: Channel, *, capped: bool, asked: Sequence[int] = ()) -> Fingerprints:
     """The kernel over plain codes, as `indexer.fingerprint.winnow` calls it."""
     codes, offsets = array([code for codes in documents for code in codes]), np.cumsum([0, *map(len, documents)]).astype(np.int64)
     longest = max(map(len, documents), default=0)
     keys, positions, out = np.empty(len(codes), np.uint64), np.empty(len(codes), np.int64), np.empty(len(offsets), np.int64)
     windows, chosen_windows = np.empty(len(codes), np.int64), np.empty(longest, np.int64)
     scratch, chosen = np.empty(longest, np.uint64), np.empty(longest, np.int64)
-    held = np.full(1 << 10, -1)
+    held, wanted = np.full(1 << 10, -1), kernels.table_of(array(asked)) if asked else array([])
     n = kernels.fingerprint(
-        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, scratch, chosen, chosen_windows,
+        codes, offsets, channel.k, channel.window, channel.reach, channel.renamed, capped, wanted, scratch, chosen, chosen_windows,
         held, keys, positions, windows, out,
     )  # fmt: skip
     return Fingerprints(keys[:n], positions[:n], positions[:n], windows[:n], out)
@@ -90,6 +91,22 @@ def test_fingerprints_and_contexts_equal_their_twin(channel: Channel, capped: bo
         expected = twin.fingerprints(codes, channel.k, channel.window, channel.reach, renamed=channel.renamed, capped=capped)
         assert as_twins(found, d, base) == expected
         base += len(codes)
+
+
+@CHANNELS
+@settings(max_examples=60)
+@given(st.lists(streams, max_size=3), st.data())
+@example([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] * 20, [2, 4, 6] * 30, []], None)
+def test_those_asked_for_are_found_as_among_all(channel: Channel, documents: list[list[int]], data: st.DataObject | None) -> None:
+    found = run_kernel(documents, channel, capped=True)
+    values = sorted(set(found.values.tolist()))
+    asked = values[::2] if data is None or not values else data.draw(st.lists(st.sampled_from(values), unique=True))
+    asked = [*asked, *(value for value in (0, 1, 2**48 - 1) if value not in values)]
+    some = run_kernel(documents, channel, capped=True, asked=asked)
+    at = np.flatnonzero(np.isin(found.values, array(asked)))
+    assert some.keys.tolist() == found.keys[at].tolist()
+    assert some.positions.tolist() == found.positions[at].tolist() and some.windows.tolist() == found.windows[at].tolist()
+    assert some.offsets.tolist() == np.searchsorted(at, found.offsets).tolist()
 
 
 @CHANNELS
