@@ -22,6 +22,7 @@ from indexer.errors import InputError
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.index import ClusterIndex
+from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.mapping import meta_of
 from indexer.stores.elastic.settings import place_of
 from tests.limits import HANG_SECONDS
@@ -70,8 +71,8 @@ def _all_of(location: str) -> tuple[Any, ...]:
     """What an index holds: documents with their numbers, description, filter, repositories."""
     place = place_of(location)
     client, index = connect(place), f"{place.name}-g000001"
-    answer = client.search(index=index, size=10_000, sort=[{"number": "asc"}])
-    documents = [(hit["_id"], hit["sort"], hit["_source"]) for hit in answer["hits"]["hits"]]
+    answer = client.search(index=index, size=10_000, sort=[{"number": "asc"}], docvalue_fields=[KEPT])
+    documents = [(hit["_id"], hit["sort"], kept_of(hit)) for hit in answer["hits"]["hits"]]
     manifest = filter_pieces.manifest_of(client, place, index)
     manifest = replace(manifest, parts=tuple(replace(part, key="") for part in manifest.parts))
     with ClusterIndex.open(location) as opened:

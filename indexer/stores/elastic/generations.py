@@ -21,19 +21,42 @@ from indexer.stores.elastic.unfinished import goes_on
 WHILE_LOADING = {"number_of_replicas": 0, "refresh_interval": "-1", "codec": "best_compression"}
 
 
+def loading_of(index: str) -> str:
+    """Where the documents of a generation are loaded. "demo-g000003" -> "demo-l000003" """
+    return re.sub(r"-g([0-9]+)$", r"-l\1", index)
+
+
 def taken_up(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[str, set[str]]:
-    """The index to load into, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
+    """The generation to build, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
     meta |= {"shards": place.shards}
-    standing, live = _generations(client, place.name), _behind(client, place.name)
+    standing, loading, live = _generations(client, place.name), _numbered(client, place.name, "l"), _behind(client, place.name)
     newest_live = max((standing[index] for index in live if index in standing), default=0)
-    index = goes_on(client, {each: number for each, number in standing.items() if number > newest_live}, meta)
-    for leftover in standing.keys() - live - {index}:
+    goes = goes_on(client, {each: number for each, number in loading.items() if number > newest_live}, meta)
+    for leftover in standing.keys() - live:
         delete(client, leftover)
-    if index is None:
-        index = f"{place.name}-g{max((*standing.values(), *_described(client, live)), default=0) + 1:06d}"
-        settings = {"number_of_shards": place.shards, "similarity": SIMILARITIES, **WHILE_LOADING}
-        client.indices.create(index=index, mappings=mapping(meta), settings=settings)
+    for leftover in loading.keys() - {goes}:
+        client.options(ignore_status=404).indices.delete(index=leftover)
+    if goes is not None:
+        return f"{place.name}-g{loading[goes]:06d}", live
+    number = max((*standing.values(), *loading.values(), *_described(client, live)), default=0) + 1
+    index = f"{place.name}-g{number:06d}"
+    settings = {"number_of_shards": place.shards, "similarity": SIMILARITIES, **WHILE_LOADING}
+    client.indices.create(index=loading_of(index), mappings=mapping(meta), settings=settings)
     return index, live
+
+
+def become(client: Elasticsearch, index: str, seconds: int) -> None:
+    """Makes a generation of what was loaded, sharing its files, and merges each shard of it into one segment.
+
+    Of every document that is loaded Elasticsearch keeps a copy for replicas; a merge drops it once a shard has told itself, twice a
+    minute, that there are none. A new index knows, so nobody waits. Until the loaded one goes, its files stand beside the merged ones.
+    """
+    slow, loaded = client.options(request_timeout=seconds), loading_of(index)
+    slow.indices.add_block(index=loaded, block="write")
+    settings = {"index.blocks.write": None, "index.number_of_replicas": 0}
+    slow.indices.clone(index=loaded, target=index, settings=settings, wait_for_active_shards="all", timeout=f"{seconds}s")
+    slow.indices.forcemerge(index=index, max_num_segments=1)
+    slow.indices.flush(index=index)
 
 
 def _described(client: Elasticsearch, indexes: Iterable[str]) -> list[int]:
@@ -43,7 +66,8 @@ def _described(client: Elasticsearch, indexes: Iterable[str]) -> list[int]:
 
 def number_of(client: Elasticsearch, name: str, index: str) -> int:
     """The generation that an index becomes: above the live one's, from which documents may have been removed meanwhile."""
-    return max(_generations(client, name)[index], *(1 + number for number in _described(client, _behind(client, name) - {index})), 0)
+    mine = int(index.rpartition("-g")[2])
+    return max(mine, *(1 + number for number in _described(client, _behind(client, name) - {index})), 0)
 
 
 def check_free(client: Elasticsearch, name: str, location: str) -> None:
@@ -55,14 +79,18 @@ def check_free(client: Elasticsearch, name: str, location: str) -> None:
 
 def delete(client: Elasticsearch, index: str) -> None:
     """Removes a generation with what stands beside it."""
-    for each in (index, repositories_beside.beside(index), filter_pieces.beside(index)):
+    for each in (index, loading_of(index), repositories_beside.beside(index), filter_pieces.beside(index)):
         client.options(ignore_status=404).indices.delete(index=each)
 
 
 def _generations(client: Elasticsearch, name: str) -> dict[str, int]:
     """The indexes of this name, complete or not, and their numbers."""
-    found = client.indices.get(index=f"{name}-g*", expand_wildcards="all", features=["aliases"], ignore_unavailable=True)
-    numbers = {index: re.fullmatch(re.escape(name) + r"-g([0-9]{6,})", index) for index in found}
+    return _numbered(client, name, "g")
+
+
+def _numbered(client: Elasticsearch, name: str, kind: str) -> dict[str, int]:
+    found = client.indices.get(index=f"{name}-{kind}*", expand_wildcards="all", features=["aliases"], ignore_unavailable=True)
+    numbers = {index: re.fullmatch(re.escape(name) + f"-{kind}([0-9]{{6,}})", index) for index in found}
     return {index: int(match[1]) for index, match in numbers.items() if match}
 
 

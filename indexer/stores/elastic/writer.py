@@ -1,8 +1,8 @@
 """How does a stream of documents become an index in a cluster? In bounded memory, and seen by readers only once it is complete.
 
-Each build is a new index, `NAME-g000001`; the alias NAME moves to it in one step. A build that was killed, or that the cluster could not
-take to its end, leaves an index that no alias names: the same build goes on in it when it is run again, any other one removes it. So it
-does with the generation before: until then who has it open goes on.
+Documents are loaded into `NAME-l000001`, which becomes `NAME-g000001`; the alias NAME moves to that in one step. A build that was killed,
+or that the cluster could not take to its end, leaves what it has loaded: the same build goes on in it when it is run again, any other
+one removes it. So it does with the generation before: until then who has it open goes on.
 
 Not here: the same into a folder (`indexer.build`).
 """
@@ -33,7 +33,7 @@ from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_part
-from indexer.stores.elastic.generations import check_free, delete, number_of, taken_up
+from indexer.stores.elastic.generations import become, check_free, delete, loading_of, number_of, taken_up
 from indexer.stores.elastic.kept import KEPT, packed
 from indexer.stores.elastic.lock import write_lock
 from indexer.stores.elastic.mapping import FACETS, joined_terms, meta_of, new_meta, sides_of, signed
@@ -45,8 +45,6 @@ from indexer.text.words import analyze, lower
 
 BATCH_ROWS = 256
 _SECONDS = 600  # for merging
-_WORTH_WAITING = 8 << 20  # bytes of text; as many are saved
-_MOST_WAITS, _WAIT = 160, 0.25  # seconds: the cluster looks at its leases every 30
 FIRST_WINS = 1 << 62  # less a document's number is its version: of a document that comes twice the first stays, whoever is sent first
 Progress = Callable[[int, int, str], None]
 Loading = Callable[[Loaded, Path], tuple["Counts", list[Path]]]
@@ -117,7 +115,7 @@ def build_by(
         index, live = taken_up(client, place, new_meta(name, version, date, 0))
         try:
             with tempfile.TemporaryDirectory(prefix="wherefrom-filter-") as scratch:
-                counts, folders = loading(Loaded.of(client, place, index), Path(scratch))
+                counts, folders = loading(Loaded.of(client, place, loading_of(index)), Path(scratch))
                 meta = new_meta(name, version, date, number_of(client, place.name, index))
                 client.options(ignore_status=404).indices.delete(index=filter_pieces.beside(index))  # of a build that was cut off
                 part = write_part(client, place, index, made_filter(folders))
@@ -131,6 +129,7 @@ def build_by(
         lock.check()
         moves = [{"remove": {"index": old, "alias": place.name}} for old in sorted(live)]
         client.indices.update_aliases(actions=[*moves, {"add": {"index": index, "alias": place.name}}])
+        client.options(ignore_status=404).indices.delete(index=loading_of(index))
     return BuildReport(counts.documents, counts.text_bytes, size, time.monotonic() - begun)
 
 
@@ -160,17 +159,13 @@ def _complete(
 ) -> int:
     """Adds the repositories, merges, counts and describes a loaded index; returns its size in bytes."""
     slow = client.options(request_timeout=_SECONDS)
-    if not meta_of(client, index):  # the cluster made another one for the documents that came after
-        raise IndexNotFound(f"{place.location}: {index} was deleted while it was loaded; run the same command again")
+    if not meta_of(client, loading_of(index)):  # the cluster made another one for the documents that came after
+        raise IndexNotFound(f"{place.location}: {loading_of(index)} was deleted while it was loaded; run the same command again")
+    become(client, index, _SECONDS)
     slow.indices.refresh(index=index)
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)
     repositories_beside.write(client, place, index, repositories, files)
-    slow.indices.flush(index=index)
-    if counts.text_bytes >= _WORTH_WAITING:
-        _await_leases(client, index)
-        slow.indices.flush(index=index, force=True)
-    slow.indices.forcemerge(index=index, max_num_segments=1)  # what only replicas want goes with it
     numbers = {"documents": counts.documents, "text_bytes": counts.text_bytes, "tokens": counts.tokens, "fingerprints": counts.fingerprints}
     done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0}
     done |= {"covered_from": meta["generation"], "shards": place.shards, "complete": True}
@@ -178,17 +173,6 @@ def _complete(
     client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
     slow.indices.refresh(index=index)
     return int(client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"])
-
-
-def _await_leases(client: Elasticsearch, index: str) -> None:
-    """Waits until no shard keeps operations for replicas, as far as that takes half a minute: a merge then keeps nothing but documents."""
-    for _ in range(_MOST_WAITS):
-        shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
-        copies = [copy for shard in shards.values() for copy in shard]
-        leases = [(lease["retaining_seq_no"], copy["seq_no"]) for copy in copies for lease in copy["retention_leases"]["leases"]]
-        if all(retained > numbers["global_checkpoint"] for retained, numbers in leases):
-            return
-        time.sleep(_WAIT)
 
 
 def _documents(batches: Iterable[pa.RecordBatch], counts: Counts, loaded: Loaded, progress: Progress | None) -> Iterator[dict[str, Any]]:

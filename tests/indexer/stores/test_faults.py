@@ -119,7 +119,7 @@ def test_a_disk_that_fills_up_while_loading_is_an_error_and_the_same_build_goes_
     index, begun = _build(location), time.monotonic()
 
     def block(value: bool | None) -> None:
-        client.indices.put_settings(index=f"{name}-g000002", settings={"index.blocks.read_only_allow_delete": value})
+        client.indices.put_settings(index=f"{name}-l000002", settings={"index.blocks.read_only_allow_delete": value})
 
     with pytest.raises(OutOfSpace, match="want of disk"):
         _build(location, _interrupted(lambda: block(True)))
@@ -134,7 +134,7 @@ def test_an_index_deleted_while_it_is_loaded_is_an_error_and_leaves_what_stood(c
     """The cluster makes a new one for the documents that come after, with a mapping of its own: that must not become the answer."""
     _build(location)
     with pytest.raises(IndexNotFound, match="deleted while it was loaded"):
-        _build(location, _interrupted(lambda: client.indices.delete(index=f"{name}-g000002")))
+        _build(location, _interrupted(lambda: client.indices.delete(index=f"{name}-l000002")))
     assert _seen(ClusterIndex.open(location)) == ["found"] * 3
 
 

@@ -16,6 +16,7 @@ import pytest
 from indexer.errors import BackendUnavailable, IndexNotFound
 from indexer.stores.elastic import bulk
 from indexer.stores.elastic.cluster import connect
+from indexer.stores.elastic.generations import loading_of
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.mapping import meta_of
@@ -48,6 +49,10 @@ def _index(location: str, number: int = 1) -> str:
     return f"{place_of(location).name}-g{number:06d}"
 
 
+def _loading(location: str) -> str:
+    return loading_of(_index(location))
+
+
 def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}FILTER_MB", "0")  # both are asked by look-ups
     unbroken = location + "-unbroken"
@@ -56,7 +61,7 @@ def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monke
         found = []
         for batches in (3, 6, 9):  # of ten: between two of them are more bulks than are ever under way
             assert ask(f"{tmp_path} load {location} 1 {batches} whole") == "killed"
-            found.append(len(_stored(location, _index(location))))
+            found.append(len(_stored(location, _loading(location))))
             with pytest.raises(IndexNotFound):
                 ClusterIndex.open(location)
         assert found[0] > 0 and found == sorted(set(found)) and found[-1] < loading.DOCUMENTS - 20
@@ -77,16 +82,19 @@ def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monke
 def test_another_input_starts_clean(location: str, tmp_path: Path) -> None:
     with writing_process("tests.indexer.stores.loading") as ask:
         assert ask(f"{tmp_path} load {location} 1 7 whole") == "killed"
-        assert _stored(location, _index(location))
+        assert _stored(location, _loading(location))
         with pytest.raises(InputChanged, match="another input"):
             loading.load(location, 2)
         assert ask(f"{tmp_path} load {location} 1 7 whole") == "killed"
-    left = set(_stored(location, _index(location)))
+    left = set(_stored(location, _loading(location)))
     loading.build_cluster_index(location, loading.batches_of(loading.rows(2)[:300]), name="l", version="2", date="2024-06-07")
     with ClusterIndex.open(location) as index:
         assert index.info.generation == 2 and index.info.documents == 300
     assert not left & set(_stored(location, _index(location, 2)))
-    assert not connect(place_of(location)).indices.exists(index=_index(location))
+    name = place_of(location).name
+    assert list(connect(place_of(location)).indices.get(index=[f"{name}-g*", f"{name}-l*"])) == [_index(location, 2)]
+        _index(location, 2)
+    ]
 
 
 class _Busy(BaseHTTPRequestHandler):
