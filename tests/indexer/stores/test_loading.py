@@ -93,8 +93,6 @@ def test_another_input_starts_clean(location: str, tmp_path: Path) -> None:
     assert not left & set(_stored(location, _index(location, 2)))
     name = place_of(location).name
     assert list(connect(place_of(location)).indices.get(index=[f"{name}-g*", f"{name}-l*"])) == [_index(location, 2)]
-        _index(location, 2)
-    ]
 
 
 class _Busy(BaseHTTPRequestHandler):
