@@ -33,7 +33,7 @@ from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.bulk import load
 from indexer.stores.elastic.cluster import connect, errors_of
 from indexer.stores.elastic.filter_making import MadeFilter, made_here, write_part
-from indexer.stores.elastic.generations import become, check_free, delete, loading_of, number_of, taken_up
+from indexer.stores.elastic.generations import AS_EVER, become, check_free, delete, loading_of, number_of, taken_up
 from indexer.stores.elastic.kept import KEPT, packed
 from indexer.stores.elastic.lock import write_lock
 from indexer.stores.elastic.mapping import FACETS, joined_terms, meta_of, new_meta, sides_of, signed
@@ -170,7 +170,7 @@ def _complete(
     done = meta | numbers | {"repositories": counts.repositories, "removed_documents": 0}
     done |= {"covered_from": meta["generation"], "shards": place.shards, "complete": True}
     client.indices.put_mapping(index=index, meta={"wherefrom": done})
-    client.indices.put_settings(index=index, settings={"number_of_replicas": place.replicas, "refresh_interval": None})
+    client.indices.put_settings(index=index, settings={"index.number_of_replicas": place.replicas, **AS_EVER})
     slow.indices.refresh(index=index)
     return int(client.indices.stats(index=index, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"])
 
