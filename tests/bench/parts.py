@@ -54,10 +54,10 @@ def file_digest(path: Path) -> str:
 
 
 def commit() -> str:
-    """The commit that stands here. "5ea38d9", "5ea38d9 with local changes" """
+    """The commit that stands here, whatever results were written since. "5ea38d9", "5ea38d9 with local changes" """
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
-    changed = " with local changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+    changed = " with local changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!tests/bench/results") else ""
     return f"{git('rev-parse', '--short', 'HEAD') or 'unknown'}{changed}"

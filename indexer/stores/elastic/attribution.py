@@ -35,9 +35,9 @@ from indexer.stores.elastic.scratch import Asked as PrintsAsked
 from indexer.stores.elastic.scratch import Scratch, segment_of
 from indexer.stores.elastic.survey import Survey
 
-MOST_ROUNDS = 8  # of fetching documents that hold what is open
+MOST_ROUNDS = 10  # of fetching more
 _AT_ONCE = 2  # documents made into a segment first: for most texts no others matter
-_CORES, _WORTH_A_THREAD = os.cpu_count() or 1, 100_000  # bytes of text
+_THREADS, _WORTH_A_THREAD = min(4, os.cpu_count() or 1), 100_000  # bytes of text
 _AT_MOST = 288  # documents fetched at once, as many as attribution may look at
 _ROUNDING = 0.01  # equal sums of weights may differ by so much, as the cluster adds them; what contexts add is more
 
@@ -118,7 +118,7 @@ class _Cluster:
         wanted, others = {number: bound for number, bound in self.unread.items() if bound > least}, self.others
         if copies_of is not None and others <= least and int((copies_of.scores >= least).sum()) + len(wanted) <= most:
             wanted = self._likely(wanted, copies_of)
-        if max(others, *wanted.values(), 0.0) <= score + _ROUNDING:
+        if max(others, *wanted.values(), 0.0) <= score + _ROUNDING or not self.rounds:
             return False
         self.awaited, self.least = wanted, least
         return True
@@ -162,7 +162,7 @@ class _Cluster:
             texts, self.others = self._more(every, None, _AT_MOST, self.least)
             self._add(texts)
             self.unread = {number: bound for number, bound in self.unread.items() if bound <= self.others}
-        self.open, self.awaited, self.least = [], {}, np.inf
+        self.open, self.awaited, self.least, self.rounds = [], {}, np.inf, self.rounds - 1
 
     def _fetch_holders(self) -> None:
         """The best documents that hold what is open: more each time."""
@@ -171,7 +171,6 @@ class _Cluster:
         texts, others = self._more(np.flatnonzero(lists & (self.files > 0)), self.open, size)
         self._add(texts)
         self.missing[self.read_on is not None].update(dict.fromkeys(self.open, others))
-        self.rounds -= 1
 
     def _more(self, scored: NDArray[np.int64], having: list[int] | None, size: int, least: float = 0.0) -> tuple[dict[int, Kept], float]:
         scored = np.unique(self.terms.first[scored])
@@ -182,9 +181,9 @@ class _Cluster:
     def _fetch(self, numbers: Sequence[int]) -> None:
         """Some documents, of which the first answer may have brought the texts."""
         best = self.survey.best
-        more = [number for number in numbers if number not in best]
-        self._add({number: kept_of(best[number]) for number in numbers if number in best} | self.generation.numbered(more))
-        self.fetched.update(more)  # also those that are gone
+        others = [number for number in numbers if number not in best]
+        self._add({number: kept_of(best[number]) for number in numbers if number in best} | self.generation.numbered(others))
+        self.fetched.update(others)  # also those that are gone
 
     def _add(self, texts: dict[int, Kept]) -> None:
         self.fetched |= texts.keys()
@@ -228,9 +227,9 @@ class _Cluster:
 
 
 def _parts(numbers: list[int], texts: Mapping[int, Kept]) -> list[list[int]]:
-    """Some documents in as many parts of about equal size as there are cores, if they are worth it."""
+    """Some documents in parts of about equal size, one for each core if that is worth it."""
     ends = np.cumsum([len(texts[number].text) for number in numbers])
-    n = min(_CORES, int(ends[-1]) // _WORTH_A_THREAD)
+    n = min(_THREADS, int(ends[-1]) // _WORTH_A_THREAD)
     if n < 2:
         return [numbers]
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, n) / n).tolist()
