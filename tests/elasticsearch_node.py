@@ -171,12 +171,12 @@ class Node:
 
 
 @contextmanager
-def server(find: Callable[[], Distribution] = distribution) -> Iterator[str]:
-    """The URL of the server that WHEREFROM_TEST_ELASTICSEARCH names, else of a node of one's own."""
+def server(find: Callable[[], Distribution] = distribution, *, heap: str = _HEAP) -> Iterator[str]:
+    """The URL of the server that WHEREFROM_TEST_ELASTICSEARCH names, else of a node of one's own with so much `heap`."""
     if given := os.environ.get("WHEREFROM_TEST_ELASTICSEARCH"):
         yield given.rstrip("/")
         return
-    with node(find()) as url:
+    with node(find(), heap=heap) as url:
         yield url
 
 

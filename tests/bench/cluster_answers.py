@@ -21,7 +21,7 @@ from tests.bench.judge import TIMED_TOGETHER
 from tests.bench.queries import SETS, Query
 
 TOP = 10
-WARM_UP = 200  # a node that has just started compiles for as long as that
+WARM_UP = 1000  # a node that has just started compiles for as long as that
 _WORD_CHARACTERS = 6  # of a searched word at least
 
 
