@@ -115,9 +115,8 @@ def report(measured: Measured, busy: float) -> str:
     stats, loaded = measured.corpus.stats["corpus"], measured.loaded
     lines = circumstances(commit())
     lines += [f"- {loaded.text_bytes / 1e6:.0f} MB in {stats['files']:,} files, digest `{stats['digest']}`"]
-    lines.append(
-        f"- one node with a heap of {HEAP} and one caller on the same cores, {WARM_UP} questions first; each of the folder, then of the cluster"
-    )
+    lines.append(f"- one node with a heap of {HEAP} and one caller on the same cores")
+    lines.append(f"- {WARM_UP} questions first; each of the folder, then of the cluster")
     lines.append(f"- load of the machine before this began: {busy:.1f}; with more than .5 the times are those of a busy machine")
     parts = ["# A cluster beside a folder\n", "\n".join(lines) + "\n"]
     return "\n".join([*parts, _equality(measured.asked), _times(measured.asked), _loading(loaded), _disk(loaded)])
