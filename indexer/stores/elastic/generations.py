@@ -11,7 +11,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from indexer.errors import InputError
+from indexer.errors import BackendUnavailable, InputError
 from indexer.stores.elastic import filter_pieces
 from indexer.stores.elastic import repositories as repositories_beside
 from indexer.stores.elastic.mapping import SIMILARITIES, mapping, meta_of
@@ -19,6 +19,8 @@ from indexer.stores.elastic.settings import Place
 from indexer.stores.elastic.unfinished import goes_on
 
 _MERGES = ("index.merge.policy.segments_per_tier", "index.merge.policy.max_merge_at_once")
+_BLOCK = "index.blocks.write"
+_SECONDS = 6 * 3600  # for merging: a shard of 50 GB takes half an hour
 _SEGMENTS = 50  # merged at once: what is loaded is merged once more anyway, and each merge before that took a sixth of the time of all
 WHILE_LOADING = {
     "index.number_of_replicas": 0, "index.refresh_interval": "-1", "index.codec": "best_compression", **dict.fromkeys(_MERGES, _SEGMENTS)
@@ -31,18 +33,23 @@ def loading_of(index: str) -> str:
     return re.sub(r"-g([0-9]+)$", r"-l\1", index)
 
 
+def _generation_of(loading: str) -> str:
+    return re.sub(r"-l([0-9]+)$", r"-g\1", loading)
+
+
 def taken_up(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple[str, set[str]]:
     """The generation to build, that of the same build before if it was cut off, and the one that the alias names; others are removed."""
     meta |= {"shards": place.shards}
     standing, loading, live = _generations(client, place.name), _numbered(client, place.name, "l"), _behind(client, place.name)
     newest_live = max((standing[index] for index in live if index in standing), default=0)
     goes = goes_on(client, {each: number for each, number in loading.items() if number > newest_live}, meta)
-    for leftover in standing.keys() - live:
-        delete(client, leftover)
-    for leftover in loading.keys() - {goes}:
-        client.options(ignore_status=404).indices.delete(index=leftover)
+    for leftover in (standing.keys() | {_generation_of(each) for each in loading}) - live:
+        delete(client, leftover, but=goes)
+    for index in live & standing.keys():  # a build may have been cut off when all was done but this
+        client.options(ignore_status=404).indices.delete(index=loading_of(index))
     if goes is not None:
-        return f"{place.name}-g{loading[goes]:06d}", live
+        client.indices.put_settings(index=goes, settings={_BLOCK: None})  # where it was cut off as it became a generation
+        return _generation_of(goes), live
     number = max((*standing.values(), *loading.values(), *_described(client, live)), default=0) + 1
     index = f"{place.name}-g{number:06d}"
     settings = {"index.number_of_shards": place.shards, "index.similarity": SIMILARITIES, **WHILE_LOADING}
@@ -50,16 +57,18 @@ def taken_up(client: Elasticsearch, place: Place, meta: dict[str, Any]) -> tuple
     return index, live
 
 
-def become(client: Elasticsearch, index: str, seconds: int) -> None:
+def become(client: Elasticsearch, place: Place, index: str) -> None:
     """Makes a generation of what was loaded, sharing its files, and merges each shard of it into one segment.
 
     Of every document that is loaded Elasticsearch keeps a copy for replicas; a merge drops it once a shard has told itself, twice a
     minute, that there are none. A new index knows, so nobody waits. Until the loaded one goes, its files stand beside the merged ones.
     """
-    slow, loaded = client.options(request_timeout=seconds), loading_of(index)
+    slow, loaded = client.options(request_timeout=_SECONDS), loading_of(index)
     slow.indices.add_block(index=loaded, block="write")
-    settings = {"index.blocks.write": None, "index.number_of_replicas": 0}
-    slow.indices.clone(index=loaded, target=index, settings=settings, wait_for_active_shards="all", timeout=f"{seconds}s")
+    settings = {_BLOCK: None, "index.number_of_replicas": 0}
+    made = slow.indices.clone(index=loaded, target=index, settings=settings, wait_for_active_shards="all", timeout=f"{_SECONDS}s")
+    if not made["shards_acknowledged"]:
+        raise BackendUnavailable(f"{place.location}: {index} has shards that do not start; see the cluster's log, and run the same again")
     slow.indices.forcemerge(index=index, max_num_segments=1)
     slow.indices.flush(index=index)
 
@@ -82,9 +91,9 @@ def check_free(client: Elasticsearch, name: str, location: str) -> None:
         raise InputError(f"{location}: an index of another program has this name; choose another one")
 
 
-def delete(client: Elasticsearch, index: str) -> None:
-    """Removes a generation with what stands beside it."""
-    for each in (index, loading_of(index), repositories_beside.beside(index), filter_pieces.beside(index)):
+def delete(client: Elasticsearch, index: str, but: str | None = None) -> None:
+    """Removes a generation with what stands beside it, `but` one."""
+    for each in {index, loading_of(index), repositories_beside.beside(index), filter_pieces.beside(index)} - {but}:
         client.options(ignore_status=404).indices.delete(index=each)
 
 

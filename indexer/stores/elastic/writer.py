@@ -161,7 +161,7 @@ def _complete(
     slow = client.options(request_timeout=_SECONDS)
     if not meta_of(client, loading_of(index)):  # the cluster made another one for the documents that came after
         raise IndexNotFound(f"{place.location}: {loading_of(index)} was deleted while it was loaded; run the same command again")
-    become(client, index, _SECONDS)
+    become(client, place, index)
     slow.indices.refresh(index=index)
     files = repositories_beside.files_of_each(client, place, index)
     counts.documents, counts.repositories = sum(files.values()), len(files)

@@ -14,13 +14,13 @@ import httpx
 import pytest
 
 from indexer.errors import BackendUnavailable, IndexNotFound
-from indexer.stores.elastic import bulk
+from indexer.stores.elastic import bulk, writer
 from indexer.stores.elastic.cluster import connect
 from indexer.stores.elastic.generations import loading_of
 from indexer.stores.elastic.index import ClusterIndex
 from indexer.stores.elastic.kept import KEPT, kept_of
 from indexer.stores.elastic.mapping import meta_of
-from indexer.stores.elastic.settings import PREFIX, place_of
+from indexer.stores.elastic.settings import PREFIX, Place, place_of
 from indexer.stores.elastic.unfinished import InputChanged
 from tests.indexer.killing import writing_process
 from tests.indexer.stores import loading
@@ -77,6 +77,28 @@ def test_a_killed_load_goes_on_where_it_was(location: str, tmp_path: Path, monke
         for row in chance.sample(loading.rows(1), 5):
             assert one.attribute(row["content"]) == other.attribute(row["content"])
             assert one.membership(row["content"]) == other.membership(row["content"])
+
+
+def test_what_is_cut_off_once_all_are_loaded_goes_on(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, become, made_of = connect(place_of(location)), writer.become, list[str]()
+
+    def cut_off(_: Any, place: Place, index: str) -> None:
+        """Becomes a generation, which nobody hears of the first time."""
+        (loaded,) = client.indices.get(index=loading_of(index)).values()
+        made_of.append(loaded["settings"]["index"]["uuid"])
+        become(client, place, index)
+        if len(made_of) == 1:
+            raise BackendUnavailable("gone")
+
+    monkeypatch.setattr(writer, "become", cut_off)
+    with pytest.raises(BackendUnavailable, match="gone"):
+        loading.load(location, 1)
+    loading.load(location, 1)
+    assert made_of[0] == made_of[1]  # nothing was loaded anew
+    with ClusterIndex.open(location) as index:
+        assert index.info.documents == loading.DOCUMENTS - 20 and index.verify().problems == ()
+    name = place_of(location).name
+    assert list(client.indices.get(index=[f"{name}-g*", f"{name}-l*"])) == [_index(location)]
 
 
 def test_another_input_starts_clean(location: str, tmp_path: Path) -> None:
