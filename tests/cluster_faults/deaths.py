@@ -64,6 +64,7 @@ def settings(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}HOSTS", ",".join(f"127.0.0.1:{one.port}" for one in nodes[1:]))
     monkeypatch.setenv(f"{PREFIX}SHARDS", "3")
     monkeypatch.setenv(f"{PREFIX}REPLICAS", "1")
+    monkeypatch.setenv(f"{PREFIX}FILTER_MB", "0")  # membership asks the nodes, too
 
 
 def _note(line: str) -> None:

@@ -200,7 +200,8 @@ class ClusterIndex:
 
     def check(self) -> None:
         """Asks every shard, for nothing. Raises UnusableIndex, BackendUnavailable where questions would not be answered."""
-        self._generation.within(_FOLLOWING_MS).search([{"size": 0, "query": {"match_none": {}}}])
+        nothing = {"size": 0, "query": {"match_none": {}}}
+        self._generation.within(_FOLLOWING_MS).search([nothing], by_idf=True)  # else no shard would be asked, as none can have a hit
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Reads every document and every piece of the filter and compares them with their checksums; `progress(bytes)`. The cluster
